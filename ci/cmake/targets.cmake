@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# One line a target; sources are listed, never globbed.
+
+# house_library(name SOURCES a.c ... [DEPS target ...])
+function(house_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC house ${ARG_DEPS})
+endfunction()
+
+# house_program(name SOURCES a.c ... [DEPS target ...])
+function(house_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE house ${ARG_DEPS})
+  install(TARGETS ${name} RUNTIME)
+endfunction()
+
+# house_test(dotted.name SOURCES a.c ... [DEPS target ...]): one Criterion program, one ctest.
+# Criterion swallows LeakSanitizer's exit code unless it aborts, hence abort_on_error.
+function(house_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  string(REPLACE "." "_" target "test_${name}")
+  add_executable(${target} ${ARG_SOURCES})
+  target_link_libraries(${target} PRIVATE house PkgConfig::CRITERION ${ARG_DEPS})
+  target_compile_definitions(${target} PRIVATE TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data")
+  set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${target} --always-succeed=0)
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120
+    ENVIRONMENT "ASAN_OPTIONS=abort_on_error=1:detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
+endfunction()
