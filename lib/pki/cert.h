@@ -7,16 +7,6 @@
 #include "pki/san.h"
 
 // --- issuing ---
-enum { // bits of cert_template.key_usage, RFC 5280 section 4.2.1.3
-	KU_DIGITAL_SIGNATURE = 1 << 0,
-	KU_KEY_ENCIPHERMENT = 1 << 2,
-	KU_CERT_SIGN = 1 << 5,
-	KU_CRL_SIGN = 1 << 6,
-};
-enum { // bits of cert_template.ext_key_usage
-	EKU_SERVER_AUTH = 1 << 0,
-	EKU_CLIENT_AUTH = 1 << 1,
-};
 enum { CERT_SERIAL_BYTES = 16 };
 
 struct cert_extension {
@@ -33,10 +23,10 @@ struct cert_template {
 	int64_t not_before;
 	int64_t not_after;
 	const struct san_list *sans; // NULL or empty: none
-	unsigned key_usage;	     // 0: none
-	unsigned ext_key_usage;	     // 0: none
-	bool is_ca;		     // basicConstraints CA:TRUE; without it no basicConstraints
-	int path_len;		     // with is_ca; < 0: unlimited
+	unsigned key_usage;	// OpenSSL's KU_DIGITAL_SIGNATURE, KU_KEY_CERT_SIGN, ...; 0: none
+	unsigned ext_key_usage; // OpenSSL's XKU_SSL_SERVER, XKU_SSL_CLIENT; 0: none
+	bool is_ca;		// basicConstraints CA:TRUE; without it no basicConstraints
+	int path_len;		// with is_ca; < 0: unlimited
 	const struct cert_extension *extra;
 	size_t n_extra;
 	// Whole content of the Extensions SEQUENCE (encoded extensions, one after the other)
