@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/log.h"
 #include "bridge/pool.h"
+#include "wg/key.h"
 
 #define WG_KEY_CHARS	   44
 #define CERT_SERIAL_CHARS  64

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "base/log.h"
+#include "wg/key.h"
 
 struct wireguard;
 
@@ -23,7 +24,8 @@ struct wireguard_options {
 	void *ctx;
 };
 
-// ERR_INPUT: the value is not understood; ERR_UNSUPPORTED: a form that this build does not have.
+// ERR_INPUT: the path is too long for a unix socket. A server that is not there is no error:
+// requests fail until it comes.
 enum err ERR_MUST_CHECK wireguard_new(struct wireguard **out, const struct wireguard_options *o,
 				      struct why *why);
 // Ends what is in flight without callbacks. Handles close on the next loop turns.
@@ -39,7 +41,7 @@ enum err ERR_MUST_CHECK wireguard_remove_peers(struct wireguard *w, const char *
 					       wireguard_done_fn *done, void *ctx);
 
 struct wireguard_peer {
-	char public_key[45];
+	char public_key[WG_KEY_CHARS + 1];
 	uint32_t ip; // its AllowedIPs when that is exactly one IPv4 /32; else 0
 	bool wanted; // for the caller
 };
