@@ -23,9 +23,13 @@ function(house_test name)
   string(REPLACE "." "_" target "test_${name}")
   add_executable(${target} ${ARG_SOURCES})
   target_link_libraries(${target} PRIVATE house PkgConfig::CRITERION ${ARG_DEPS})
+  # Criterion's own macros store ints in bit-fields and take strings as char *. On the sources,
+  # because options of a target stand before those of `house`.
+  set_source_files_properties(${ARG_SOURCES} PROPERTIES
+    COMPILE_OPTIONS "-Wno-conversion;-Wno-write-strings;-Wno-cast-qual")
   target_compile_definitions(${target} PRIVATE TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data")
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME ${name} COMMAND ${target} --always-succeed=0)
+  add_test(NAME ${name} COMMAND ${target})
   set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120
     ENVIRONMENT "ASAN_OPTIONS=abort_on_error=1:detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 endfunction()
