@@ -75,7 +75,7 @@ AUTO_DEFINE(struct fault_plan *, fault_plan_free)
 // Without a name it gets one ("fault-3"). ERR_INPUT: something unknown or out of range, why lists
 // what is known; ERR_CONFLICT: the name is taken. *name (borrowed, may be NULL) is the fault's
 // name.
-enum err ERR_MUST_CHECK fault_plan_add(struct fault_plan *p, const json_t *json, const char **name,
+enum err ERR_MUST_CHECK fault_plan_add(struct fault_plan *p, json_t *json, const char **name,
 				       struct why *why);
 // ERR_NOT_FOUND with why when there is none of that name.
 enum err ERR_MUST_CHECK fault_plan_delete(struct fault_plan *p, const char *name, struct why *why);

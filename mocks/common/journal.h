@@ -48,11 +48,11 @@ struct journal_filter {
 	size_t last;	    // at most so many, the newest; 0: all
 };
 
-// {"entries":[{"seq","t","event"?,"device"?,"peer"?,"call"?,"auth"?,"fault"?,"nearest"?,"note"?,"status"?,"body"?}],
-//  "last":newest seq,"dropped":entries lost to the ring}. body is JSON when it is JSON, else text.
-//  Values of keys that name a secret (password,
-// token, ott, key, secret, ... see journal_mask) read "***". New reference; NULL when memory is
-// out.
+// {"entries":[{"seq","t","event"?,"device"?,"peer"?,"call"?,"auth"?,"fault"?,"nearest"?,"note"?,
+//   "status"?,"body"?,"body_bytes"?}],"last":newest seq,"dropped":entries lost to the ring}.
+// body is JSON where it is JSON, else text; body_bytes its full length when it was cut. Secrets
+// read
+// "***" (journal_mask). New reference; NULL when memory is out.
 json_t *journal_list(const struct journal *j, const struct journal_filter *filter);
 
 // Appends text with the string values of secret-sounding JSON keys, and PEM private keys, replaced
