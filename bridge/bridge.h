@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What all parts of the bridge share. One loop thread; every HTTP handler gets the struct bridge as ctx.
-// Blocking work (SQLite, PBKDF2, fsync) happens on helper threads that post back to the loop.
+// What all parts of the bridge share, and the order in which they start and stop. One loop thread;
+// every HTTP handler gets the struct bridge as ctx. Blocking work (SQLite, PBKDF2, fsync) happens
+// on helper threads that post back to the loop.
 #pragma once
 
 #include <uv.h>
@@ -11,26 +12,45 @@
 #include "net/http_server.h"
 #include "stepca/stepca.h"
 
-struct enroll_queue; // enroll.h
-struct store;	     // store.h
-struct task_runner;  // task.h
-struct wireguard;    // wireguard.h
-struct own_tls;	     // tls.h
+struct decommission;
+struct enroll_desk;
+struct hawkbit;
+struct own_tls;
+struct peers_file;
+struct reconcile;
+struct store;
+struct task_runner;
+struct thingsboard;
+struct webhook;
+struct wireguard;
 
 struct bridge {
 	uv_loop_t *loop;
 	struct log log;
 	struct config config;
-	struct http_client *http;	    // for hawkBit, ThingsBoard and step-ca
-	struct tls_client *hawkbit_tls;	    // NULL: HAWKBIT_URL is unset or plain http
-	struct tls_client *thingsboard_tls; // NULL: THINGSBOARD_URL is unset or plain http
+	struct http_client *http; // for step-ca, hawkBit and ThingsBoard
 	struct stepca *stepca;
 	struct store *store;
-	struct wireguard *wireguard; // NULL: WG_SERVER is unset
+	struct peers_file *peers_file;
+	struct tls_client *hawkbit_tls;	    // NULL: HAWKBIT_URL is unset or plain http
+	struct tls_client *thingsboard_tls; // NULL: THINGSBOARD_URL is unset or plain http
+	struct hawkbit *hawkbit;	    // NULL: HAWKBIT_URL is unset
+	struct thingsboard *thingsboard;    // NULL: THINGSBOARD_URL is unset
+	struct wireguard *wireguard;	    // NULL: WG_SERVER is unset
 	struct task_runner *tasks;
-	struct enroll_queue *enroll;
+	struct reconcile *reconcile;
+	struct webhook *webhook;
+	struct decommission *decommission;
+	struct enroll_desk *enroll;
 	struct own_tls *own_tls; // NULL: BRIDGE_TLS=off
 	struct http_server *server;
-	uint64_t started_wall_ns;
-	bool draining; // SIGTERM came: nothing new is begun
+	bool draining; // a signal came: nothing new is begun
 };
+
+// Opens everything that b->config (loaded), b->loop and b->log ask for and listens. On an error the
+// caller calls bridge_close all the same.
+enum err ERR_MUST_CHECK bridge_open(struct bridge *b, struct why *why);
+// Stops listening, lets requests in flight end, then calls on_idle from the loop.
+void bridge_drain(struct bridge *b, void (*on_idle)(void *ctx), void *ctx);
+// Closes everything; handles go on the next loop turns. The configuration stays.
+void bridge_close(struct bridge *b);
