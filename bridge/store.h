@@ -113,6 +113,10 @@ struct task_row {
 	bool give_up;			  // the next failure is the last
 	char payload[TASK_PAYLOAD_BYTES]; // WireGuard: keys that must go, separated by blanks
 	char last_error[TASK_ERROR_BYTES];
+	// The device's as of now.
+	uint32_t wg_ip;
+	char wg_public_key[WG_KEY_CHARS + 1];
+	char device_type[DEVICE_TYPE_CHARS + 1];
 };
 
 // One answer type for all operations; each says below what it fills. Everything is valid during the
@@ -164,10 +168,11 @@ const struct pool *store_pool(const struct store *s);
 
 // --- enrollment ---
 // The device's row with an address, made if needed: the same address at every call of one life. A
-// decommissioned id begins a new life. ERR_EXHAUSTED: no address left. ERR_CONFLICT: it is being
-// decommissioned. Fills device.
-enum err ERR_MUST_CHECK store_reserve(struct store *s, const char *id, store_done_fn *done,
-				      void *ctx);
+// decommissioned id begins a new life. wg_public_key (base64, NULL = none yet) is only looked up.
+// ERR_EXHAUSTED: no address left. ERR_CONFLICT: it is being decommissioned. ERR_INPUT: the key is
+// another device's. Fills device.
+enum err ERR_MUST_CHECK store_reserve(struct store *s, const char *id, const char *wg_public_key,
+				      store_done_fn *done, void *ctx);
 
 struct enrollment_record {
 	const char *id;
@@ -181,7 +186,7 @@ struct enrollment_record {
 // Notes an issued certificate, the device's key, and in the same transaction the tasks that follow
 // (SET_WG_PEER, claimed for the caller, who hands it to task_run). ERR_CONFLICT: the device was
 // decommissioned meanwhile; the certificate is noted all the same and will be revoked. Fills device
-// and tasks.
+// and tasks. ERR_INPUT: the key became another device's meanwhile; treated likewise.
 enum err ERR_MUST_CHECK store_record_enrollment(struct store *s, const struct enrollment_record *r,
 						store_done_fn *done, void *ctx);
 
