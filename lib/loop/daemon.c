@@ -107,7 +107,9 @@ daemon_protect_secrets(void)
 {
 	const struct rlimit none = {0, 0};
 	setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__ // LeakSanitizer reads its own process through ptrace
 	prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 uint64_t

@@ -46,6 +46,7 @@ struct http_server_options {
 	const struct log *log;		// borrowed
 	unsigned idle_timeout_s;	// 0 = 15
 	unsigned connection_limit;	// 0 = 10000
+	bool echo_request_id;		// every answer carries X-Request-Id
 	// Called before the handler once a request is complete (also for unmatched ones, route NULL). True = it answered,
 	// or took the request over to call http_req_dispatch() later. For faults, rate limits, the journal. May be NULL.
 	bool (*before)(struct http_req *req, void *ctx);
@@ -68,7 +69,7 @@ const char *http_req_method(const struct http_req *req);
 const char *http_req_path(const struct http_req *req);	 // raw, as sent, without the query
 const struct http_route *http_req_route(const struct http_req *req); // NULL: none matched
 const char *http_req_param(const struct http_req *req, const char *name); // decoded; NULL: no such parameter
-const char *http_req_query(const struct http_req *req, const char *name); // decoded; NULL: absent
+const char *http_req_query(struct http_req *req, const char *name); // decoded; NULL: absent or bad escape
 const char *http_req_header(const struct http_req *req, const char *name);
 struct bytes http_req_body(const struct http_req *req);
 const struct addr *http_req_peer(const struct http_req *req);
