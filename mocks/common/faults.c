@@ -214,6 +214,13 @@ fault_plan_list(const struct fault_plan *p)
 	return list;
 }
 
+json_t *
+fault_plan_get(const struct fault_plan *p, const char *name)
+{
+	const struct fault_row *row = find_row(p, name);
+	return row ? row_to_json(row) : NULL;
+}
+
 static json_t *
 terms_to_json(const struct fault_term *terms, size_t n)
 {

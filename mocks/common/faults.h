@@ -94,5 +94,7 @@ const struct fault *fault_plan_match_semantic(struct fault_plan *p, const char *
 // [{"name","on"?,"device"?,"phase","when"?,"do","seen":n,"fired":n,"armed":bool}] in the order
 // added. armed: it can still fire. New reference.
 json_t *fault_plan_list(const struct fault_plan *p);
+// One of them; NULL: none of that name. New reference.
+json_t *fault_plan_get(const struct fault_plan *p, const char *name);
 // {"on":[{"name","doc"}],"semantic":[...],"do":[...]}. New reference.
 json_t *fault_plan_vocabulary(const struct fault_plan *p);

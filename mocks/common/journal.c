@@ -16,6 +16,7 @@ enum {
 	RECORD_ALIGN = 8,
 	// A ring that cannot hold a few of the largest records would be of no use.
 	RING_MIN_BYTES = 64 * 1024,
+	FAULT_NAMES_MAX = 1024,
 };
 
 enum text_slot {
@@ -24,14 +25,13 @@ enum text_slot {
 	TEXT_PEER,
 	TEXT_CALL,
 	TEXT_AUTH,
-	TEXT_FAULT,
 	TEXT_NEAREST,
 	TEXT_NOTE,
 	N_TEXTS
 };
 
-static const char *const text_names[N_TEXTS] = {"event", "device", "peer",    "call",
-						"auth",	 "fault",  "nearest", "note"};
+static const char *const text_names[N_TEXTS] = {"event", "device",  "peer", "call",
+						"auth",	 "nearest", "note"};
 
 // The texts and then the body follow it; a text of length 0 was absent.
 struct record {
@@ -40,6 +40,7 @@ struct record {
 	uint32_t body_kept;
 	uint32_t body_total;
 	int status;
+	uint16_t fault; // index into the names of faults; 0: none
 	uint16_t text_len[N_TEXTS];
 };
 
@@ -53,6 +54,9 @@ struct journal {
 	uint64_t first; // oldest that is kept
 	uint64_t next;	// sequence number to give; first == next: empty
 	uint64_t cleared;
+	// Names of faults seen so far: few, and a record can be given one after it was packed.
+	char *faults[FAULT_NAMES_MAX];
+	uint16_t n_faults;
 };
 
 enum err
@@ -82,6 +86,8 @@ journal_free(struct journal *j)
 {
 	if (!j)
 		return;
+	for (uint16_t i = 0; i < j->n_faults; i++)
+		free(j->faults[i]);
 	free(j->block);
 	free(j->offsets);
 	free(j);
@@ -141,12 +147,33 @@ text_length(const char *text, enum text_slot slot)
 	return (uint16_t)n;
 }
 
+static uint16_t
+fault_index(struct journal *j, const char *name)
+{
+	if (!name)
+		return 0;
+	for (uint16_t i = 0; i < j->n_faults; i++) {
+		if (strcmp(j->faults[i], name) == 0)
+			return (uint16_t)(i + 1);
+	}
+	if (j->n_faults == FAULT_NAMES_MAX)
+		return 0;
+	char *copy = strdup(name);
+	if (!copy)
+		return 0;
+	j->faults[j->n_faults++] = copy;
+	return j->n_faults;
+}
+
 uint64_t
 journal_append(struct journal *j, const struct journal_record *r)
 {
-	const char *const texts[N_TEXTS] = {r->event, r->device, r->peer,    r->call,
-					    r->auth,  r->fault,	 r->nearest, r->note};
-	struct record record = {.seq = j->next, .wall_ns = r->wall_ns, .status = r->status};
+	const char *const texts[N_TEXTS] = {r->event, r->device,  r->peer, r->call,
+					    r->auth,  r->nearest, r->note};
+	struct record record = {.seq = j->next,
+				.wall_ns = r->wall_ns,
+				.status = r->status,
+				.fault = fault_index(j, r->fault)};
 	size_t n = sizeof(record);
 	for (enum text_slot i = 0; i < N_TEXTS; i++)
 		n += record.text_len[i] = text_length(texts[i], i);
@@ -177,6 +204,13 @@ journal_set_status(struct journal *j, uint64_t seq, int status)
 		record_at(j, seq)->status = status;
 }
 
+void
+journal_set_fault(struct journal *j, uint64_t seq, const char *fault)
+{
+	if (seq >= j->first && seq < j->next)
+		record_at(j, seq)->fault = fault_index(j, fault);
+}
+
 // A JSON string of any bytes; what is not UTF-8 reads U+FFFD.
 static json_t *
 text_to_json(struct bytes text)
@@ -201,7 +235,7 @@ body_to_json(struct bytes body)
 }
 
 static json_t *
-record_to_json(const struct record *r)
+record_to_json(const struct journal *j, const struct record *r)
 {
 	char stamp[CLOCK_RFC3339_BYTES];
 	clock_format_rfc3339(stamp, r->wall_ns, 6);
@@ -213,6 +247,8 @@ record_to_json(const struct record *r)
 					    text_to_json(BYTES(p, r->text_len[i])));
 		p += r->text_len[i];
 	}
+	if (r->fault)
+		json_object_set_new(out, "fault", json_string(j->faults[r->fault - 1]));
 	if (r->status)
 		json_object_set_new(out, "status", json_integer(r->status));
 	if (r->body_kept)
@@ -254,7 +290,7 @@ journal_list(const struct journal *j, const struct journal_filter *f)
 	for (uint64_t seq = from; seq < j->next; seq++) {
 		const struct record *r = record_at(j, seq);
 		if (passes(r, f))
-			json_array_append_new(entries, record_to_json(r));
+			json_array_append_new(entries, record_to_json(j, r));
 	}
 	return json_pack("{s:o, s:I, s:I}", "entries", entries, "last", (json_int_t)(j->next - 1),
 			 "dropped", (json_int_t)(j->first - 1 - j->cleared));

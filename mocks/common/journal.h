@@ -40,6 +40,8 @@ void journal_clear(struct journal *j);
 uint64_t journal_append(struct journal *j, const struct journal_record *r);
 // Completes an entry that is still in the ring; a gone one is ignored.
 void journal_set_status(struct journal *j, uint64_t seq, int status);
+// The same with the name of a fault that fired later.
+void journal_set_fault(struct journal *j, uint64_t seq, const char *fault);
 
 struct journal_filter {
 	const char *device; // NULL: all
