@@ -159,6 +159,17 @@ http_req_release_reply(struct http_req *req)
 }
 
 void
+http_req_discard_reply(struct http_req *req)
+{
+	if (req->state != HTTP_REQ_HELD)
+		return;
+	buf_fini(&req->reply_body);
+	req->reply_headers = NULL; // they live in the arena
+	req->chunked = false;
+	req->state = HTTP_REQ_WAITING;
+}
+
+void
 http_reply(struct http_req *req, int status, const char *content_type, struct bytes body)
 {
 	if (req->state != HTTP_REQ_WAITING)

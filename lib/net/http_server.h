@@ -100,5 +100,8 @@ void http_req_abort(struct http_req *req, bool reset);
 // For `before`: runs the handler now. For `after`: sends the reply that was held.
 void http_req_dispatch(struct http_req *req);
 void http_req_release_reply(struct http_req *req);
+// For `after`: forgets the reply that is held, so that another can be given in its place (`after` is
+// asked about that one too).
+void http_req_discard_reply(struct http_req *req);
 // The standard phrase of a status code (RFC 9110 section 15).
 const char *http_status_text(int status);
