@@ -51,7 +51,7 @@ get_state(struct http_req *req, void *ctx)
 
 // An optional number in the query; stays as it is when absent.
 static enum err
-query_number(uint64_t *out, const struct http_req *req, const char *name, struct why *why)
+query_number(uint64_t *out, struct http_req *req, const char *name, struct why *why)
 {
 	const char *text = http_req_query(req, name);
 	if (!text)
@@ -64,7 +64,7 @@ query_number(uint64_t *out, const struct http_req *req, const char *name, struct
 }
 
 static enum err
-journal_filter_from_query(struct journal_filter *f, const struct http_req *req, struct why *why)
+journal_filter_from_query(struct journal_filter *f, struct http_req *req, struct why *why)
 {
 	uint64_t last = 0;
 	f->device = http_req_query(req, "device");

@@ -148,6 +148,8 @@ http_faults_after(struct http_faults *f, struct http_req *req, int status)
 	if (fault->kind == FAULT_DELAY)
 		return delay_start(call, fault->delay_ms);
 	call->by_fault = true;
+	if (fault->kind == FAULT_STATUS)
+		http_req_discard_reply(req);
 	return http_fault_apply(fault, req);
 }
 
