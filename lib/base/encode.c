@@ -80,6 +80,15 @@ base64url_encode(char *out, struct bytes in)
 	encode64(out, in, alphabet_url, false);
 }
 
+enum err
+base64url_append(struct buf *out, struct bytes in)
+{
+	TRY(buf_reserve(out, BASE64_CHARS(in.n)));
+	base64url_encode((char *)buf_tail(out), in);
+	out->len += in.n / 3 * 4 + (in.n % 3 ? in.n % 3 + 1 : 0);
+	return ERR_OK;
+}
+
 static int
 value64(int c, bool url)
 {

@@ -17,6 +17,8 @@ enum err ERR_MUST_CHECK hex_decode(uint8_t *out, size_t n, struct bytes text);
 void base64_encode(char *out, struct bytes in);
 // RFC 4648 section 5 without padding (RFC 7515 section 2). out holds BASE64_CHARS(n) + 1; terminated.
 void base64url_encode(char *out, struct bytes in);
+// The same, appended.
+enum err ERR_MUST_CHECK base64url_append(struct buf *out, struct bytes in);
 // Appends the decoded bytes. Padding required / refused respectively; trailing bits must be zero.
 enum err ERR_MUST_CHECK base64_decode(struct buf *out, struct bytes text);
 enum err ERR_MUST_CHECK base64url_decode(struct buf *out, struct bytes text);

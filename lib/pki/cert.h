@@ -4,6 +4,7 @@
 #pragma once
 
 #include "pki/key.h"
+#include "pki/pem.h"
 #include "pki/san.h"
 
 // --- issuing ---
@@ -61,8 +62,6 @@ enum err ERR_MUST_CHECK cert_issue(X509 **out, const struct cert_ca *ca,
 enum err ERR_MUST_CHECK cert_issue_root(X509 **out, const struct cert_template *t);
 
 // --- PEM ---
-// Appends `der` between BEGIN/END label, 64 columns, final newline.
-enum err ERR_MUST_CHECK pem_write(struct buf *out, const char *label, struct bytes der);
 enum err ERR_MUST_CHECK cert_to_pem(struct buf *out, const X509 *cert);
 enum err ERR_MUST_CHECK cert_chain_to_pem(struct buf *out, const STACK_OF(X509) * chain);
 // The first certificate of a PEM text. ERR_SYNTAX with why.

@@ -35,4 +35,4 @@ enum err ERR_MUST_CHECK trust_verify_pinned(X509 *leaf, STACK_OF(X509) * others,
 					    const char *fingerprint, int64_t now, struct why *why);
 
 // The certificate names this host (dNSName) or IP literal (iPAddress). ERR_CRYPTO names both sides.
-enum err ERR_MUST_CHECK trust_check_host(const X509 *cert, const char *host, struct why *why);
+enum err ERR_MUST_CHECK trust_check_host(X509 *cert, const char *host, struct why *why);
