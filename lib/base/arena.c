@@ -11,9 +11,7 @@ struct arena_block {
 	_Alignas(max_align_t) uint8_t data[];
 };
 
-enum {
-	BLOCK_BYTES = 4096
-};
+enum { BLOCK_BYTES = 4096 };
 
 void
 arena_init(struct arena *a, size_t max)

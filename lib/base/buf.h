@@ -16,8 +16,8 @@ struct bytes {
 };
 
 #define BYTES(ptr, len) ((struct bytes){(const uint8_t *)(ptr), (len)})
-#define BYTES_STR(s) ((struct bytes){(const uint8_t *)(s), strlen(s)})
-#define BYTES_NONE ((struct bytes){NULL, 0})
+#define BYTES_STR(s)	((struct bytes){(const uint8_t *)(s), strlen(s)})
+#define BYTES_NONE	((struct bytes){NULL, 0})
 
 bool bytes_equal(struct bytes a, struct bytes b);
 bool bytes_is(struct bytes a, const char *text);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define NS_PER_MS 1000000ULL
-#define NS_PER_S 1000000000ULL
+#define NS_PER_S  1000000000ULL
 
 // CLOCK_MONOTONIC: the same in every process of a machine. For durations and deadlines.
 uint64_t clock_mono_ns(void);
@@ -17,6 +17,6 @@ int64_t clock_wall_s(void);
 // CPU time that this process has used, all threads.
 uint64_t clock_process_cpu_ns(void);
 
-#define CLOCK_RFC3339_BYTES 32
+#define CLOCK_RFC3339_BYTES 80
 // "2026-11-23T21:34:20.123456Z" (digits: 0, 3 or 6 decimals) into out.
 void clock_format_rfc3339(char out[static CLOCK_RFC3339_BYTES], uint64_t wall_ns, int digits);

@@ -6,7 +6,7 @@
 
 // Characters needed for n bytes, without the terminator.
 #define BASE64_CHARS(n) (((n) + 2) / 3 * 4)
-#define HEX_CHARS(n) ((n)*2)
+#define HEX_CHARS(n)	((n)*2)
 
 // out holds HEX_CHARS(n) + 1; lower case, terminated.
 void hex_encode(char *out, struct bytes in);
@@ -15,7 +15,8 @@ enum err ERR_MUST_CHECK hex_decode(uint8_t *out, size_t n, struct bytes text);
 
 // RFC 4648 section 4, with padding. out holds BASE64_CHARS(n) + 1; terminated.
 void base64_encode(char *out, struct bytes in);
-// RFC 4648 section 5 without padding (RFC 7515 section 2). out holds BASE64_CHARS(n) + 1; terminated.
+// RFC 4648 section 5 without padding (RFC 7515 section 2). out holds BASE64_CHARS(n) + 1;
+// terminated.
 void base64url_encode(char *out, struct bytes in);
 // The same, appended.
 enum err ERR_MUST_CHECK base64url_append(struct buf *out, struct bytes in);

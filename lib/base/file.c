@@ -26,7 +26,8 @@ file_read(struct buf *out, const char *path, struct why *why)
 	for (;;) {
 		size_t room = out->max - out->len < 65536 ? out->max - out->len + 1 : 65536;
 		if (room == 0 || out->len > out->max)
-			return why_set(why, ERR_TOO_LARGE, "%s: larger than %zu bytes", path, out->max);
+			return why_set(why, ERR_TOO_LARGE, "%s: larger than %zu bytes", path,
+				       out->max);
 		uint8_t chunk[65536];
 		ssize_t n = read(fd, chunk, room < sizeof(chunk) ? room : sizeof(chunk));
 		if (n < 0 && errno == EINTR)

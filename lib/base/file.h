@@ -12,7 +12,8 @@ enum err ERR_MUST_CHECK file_read(struct buf *out, const char *path, struct why 
 // reads sees the old content or the new, also after a power cut.
 enum err ERR_MUST_CHECK file_replace(const char *path, struct bytes content, mode_t mode,
 				     struct why *why);
-// Like it without the two syncs: for files whose loss a rerun mends (run folders, fleets in memory).
+// Like it without the two syncs: for files whose loss a rerun mends (run folders, fleets in
+// memory).
 enum err ERR_MUST_CHECK file_replace_nosync(const char *path, struct bytes content, mode_t mode,
 					    struct why *why);
 // mkdir -p.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Log-linear histogram (HdrHistogram's bucket layout, 128 sub-buckets: worst relative width 0.78 %).
-// One writer; merging adds counters, so shards merge exactly.
+// Log-linear histogram (HdrHistogram's bucket layout, 128 sub-buckets: worst relative width 0.78
+// %). One writer; merging adds counters, so shards merge exactly.
 #pragma once
 
 #include <stddef.h>

@@ -7,9 +7,7 @@
 
 #include "base/clock.h"
 
-enum {
-	LINE_MAX_BYTES = 64 * 1024
-};
+enum { LINE_MAX_BYTES = 64 * 1024 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error", "off"};
 
@@ -50,9 +48,14 @@ utf8_length(const uint8_t *p, size_t n)
 		uint8_t lead_min, lead_max, second_min, second_max;
 		size_t len;
 	} forms[] = {
-		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+		{0xc2, 0xdf, 0x80, 0xbf, 2},
+		     {0xe0, 0xe0, 0xa0, 0xbf, 3},
+		{0xe1, 0xec, 0x80, 0xbf, 3},
+		     {0xed, 0xed, 0x80, 0x9f, 3},
+		{0xee, 0xef, 0x80, 0xbf, 3},
+		     {0xf0, 0xf0, 0x90, 0xbf, 4},
+		{0xf1, 0xf3, 0x80, 0xbf, 4},
+		     {0xf4, 0xf4, 0x80, 0x8f, 4},
 	};
 	for (size_t i = 0; i < N_ELEMENTS(forms); i++) {
 		if (p[0] < forms[i].lead_min || p[0] > forms[i].lead_max)
@@ -167,8 +170,8 @@ format_line(struct buf *b, const struct log *log, enum log_level level, const ch
 }
 
 void
-log_write(const struct log *log, enum log_level level, const char *event, const char *file, int line,
-	  const struct kv *fields)
+log_write(const struct log *log, enum log_level level, const char *event, const char *file,
+	  int line, const struct kv *fields)
 {
 	BUF_AUTO struct buf b;
 	buf_init(&b, LINE_MAX_BYTES);

@@ -7,9 +7,7 @@
 
 #include "base/file.h"
 
-enum {
-	SECRET_FILE_MAX = 4096
-};
+enum { SECRET_FILE_MAX = 4096 };
 
 enum err
 secret_set(struct secret *s, struct bytes text)

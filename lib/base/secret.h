@@ -22,7 +22,8 @@ secret_is_set(const struct secret *s)
 // Constant time in the content; the length may leak.
 bool secret_equal(const struct secret *s, struct bytes other);
 // The environment variable `name`, or the first line of the file that `name`_FILE names.
-// Unset: leaves *s unset and returns ERR_OK. Both set, unreadable or empty file: ERR_INPUT with why.
+// Unset: leaves *s unset and returns ERR_OK. Both set, unreadable or empty file: ERR_INPUT with
+// why.
 enum err ERR_MUST_CHECK secret_from_env(struct secret *s, const char *name, struct why *why);
 // The first line of a file, without its line end.
 enum err ERR_MUST_CHECK secret_from_file(struct secret *s, const char *path, struct why *why);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A listening TCP socket on the loop that hands out accepted sockets. When descriptors run out it rests
-// for a moment instead of spinning.
+// A listening TCP socket on the loop that hands out accepted sockets. When descriptors run out it
+// rests for a moment instead of spinning.
 #pragma once
 
 #include <uv.h>

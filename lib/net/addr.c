@@ -56,13 +56,14 @@ addr_parse(struct addr *out, const char *text, struct why *why)
 	size_t n = colon ? (size_t)(colon - text) : 0;
 	uint16_t port;
 	if (!colon || n >= sizeof(ip) || parse_port(&port, colon + 1) != ERR_OK)
-		return why_set(why, ERR_INPUT, "'%s' is not ADDRESS:PORT, e.g. 127.0.0.1:8443", text);
+		return why_set(why, ERR_INPUT, "'%s' is not ADDRESS:PORT, e.g. 127.0.0.1:8443",
+			       text);
 	bool bracketed = n >= 2 && text[0] == '[' && text[n - 1] == ']';
 	snprintf(ip, sizeof(ip), "%.*s", (int)(bracketed ? n - 2 : n), bracketed ? text + 1 : text);
 	if (!fill_ip(out, ip, port))
 		return why_set(why, ERR_INPUT,
-			       "'%s': '%s' is not a numeric IP address; e.g. 127.0.0.1 or [::1]", text,
-			       ip);
+			       "'%s': '%s' is not a numeric IP address; e.g. 127.0.0.1 or [::1]",
+			       text, ip);
 	return ERR_OK;
 }
 
@@ -83,8 +84,8 @@ addr_format(char out[static ADDR_TEXT_BYTES], const struct addr *a)
 {
 	char ip[ADDR_TEXT_BYTES];
 	addr_format_ip(ip, a);
-	int n = snprintf(out, ADDR_TEXT_BYTES, a->ss.ss_family == AF_INET6 ? "[%.46s]:%u" : "%.46s:%u", ip,
-			 addr_port(a));
+	int n = snprintf(out, ADDR_TEXT_BYTES,
+			 a->ss.ss_family == AF_INET6 ? "[%.46s]:%u" : "%.46s:%u", ip, addr_port(a));
 	(void)n;
 }
 
@@ -110,10 +111,11 @@ bind_failed(const struct addr *a, const char *proto, struct why *why)
 	int cause = errno;
 	addr_format(text, a);
 	if (cause == EADDRINUSE)
-		return why_set(why, ERR_CONFLICT,
-			       "%s %s is in use by another process; choose another port, or 0 to let "
-			       "the kernel choose",
-			       proto, text);
+		return why_set(
+			why, ERR_CONFLICT,
+			"%s %s is in use by another process; choose another port, or 0 to let "
+			"the kernel choose",
+			proto, text);
 	return why_set(why, ERR_IO, "cannot listen on %s %s: %s", proto, text, strerror(cause));
 }
 

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// curl's multi interface on the loop. An https URL is shown to curl as http; curl asks us for the socket and gets one
-// end of a relay whose other end is a TLS stream. curl pools connections by host and port: each tls_client is given an
-// address of its own to "connect to", so that connections of different trust or identity never mix.
+// curl's multi interface on the loop. An https URL is shown to curl as http; when curl wants a
+// socket it is given a UNIX one and the address of our gate, a listening UNIX socket on the same
+// loop. What arrives at the gate is tied by a relay to a TLS stream.
+// (CURL_SOCKOPT_ALREADY_CONNECTED would spare the gate, but 7.88.1 calls connect(2) regardless.)
+// curl pools connections by host and port: each tls_client is given an address of its own to
+// "connect to", so that connections of different trust or identity never mix.
 #include "net/http_client.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <openssl/crypto.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <uthash.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "net/relay.h"
 
 enum {
@@ -18,6 +24,8 @@ enum {
 	DEFAULT_ANSWER_MAX = 1024 * 1024,
 	POOL_CONNECTIONS = 256,
 	HOST_MAX = 256,
+	GATE_NAME_BYTES = 16, // the kernel's automatic names are 6 bytes long
+	GATE_BACKLOG = 1024,
 };
 
 struct tls_realm { // the pool identity of a tls_client
@@ -33,10 +41,20 @@ struct http_client {
 	struct http_call *calls;
 	struct tls_realm *realms;
 	struct client_relay *relays;
+	struct client_relay *expected; // by the name of curl's end
+	struct gate *gate;
 	unsigned n_realms;
 	int n_watches;
 	bool closing;
 	bool timer_closed;
+};
+
+struct gate {
+	uv_poll_t poll;
+	int fd;
+	int file; // O_PATH: keeps the socket's inode reachable
+	struct sockaddr_un addr;
+	socklen_t addr_len;
 };
 
 struct watch { // a socket of curl's
@@ -51,6 +69,8 @@ struct client_relay {
 	struct http_client *client;
 	struct http_call *call; // the one that waits for it to open, or NULL
 	struct client_relay *prev, *next;
+	char name[GATE_NAME_BYTES]; // what curl's end is bound to, until it came through the gate
+	UT_hash_handle hh;
 };
 
 struct http_call {
@@ -105,7 +125,8 @@ on_socket(uv_poll_t *poll, int status, int events)
 	struct watch *w = poll->data;
 	struct http_client *c = w->client;
 	int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-		    (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) | (status < 0 ? CURL_CSELECT_ERR : 0);
+		    (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
+		    (status < 0 ? CURL_CSELECT_ERR : 0);
 	int running = 0;
 	curl_multi_socket_action(c->multi, w->fd, flags, &running);
 	collect_done(c);
@@ -137,7 +158,8 @@ on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_c
 		c->n_watches++;
 		curl_multi_assign(c->multi, fd, w);
 	}
-	int events = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
+	int events =
+		(what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
 	uv_poll_start(&w->poll, events, on_socket);
 	return 0;
 }
@@ -189,6 +211,8 @@ forget_relay(struct client_relay *cr)
 		cr->client->relays = cr->next;
 	if (cr->next)
 		cr->next->prev = cr->prev;
+	if (cr->name[1]) // automatic names begin with a NUL
+		HASH_DELETE(hh, cr->client->expected, cr);
 	free(cr);
 }
 
@@ -202,47 +226,169 @@ on_relay_end(struct relay *relay, const struct why *why, void *ctx)
 	forget_relay(cr);
 }
 
+static void
+remember_relay(struct client_relay *cr)
+{
+	struct http_client *c = cr->client;
+	cr->next = c->relays;
+	if (cr->next)
+		cr->next->prev = cr;
+	c->relays = cr;
+	HASH_ADD(hh, c->expected, name, sizeof(cr->name), cr);
+}
+
+// A UNIX socket whose automatic name tells us later whose it is.
+static int
+open_named(char name[static GATE_NAME_BYTES])
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	socklen_t len = sizeof(sa_family_t);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (struct sockaddr *)&sun, len) < 0) {
+		close(fd);
+		return -1;
+	}
+	len = sizeof(sun);
+	getsockname(fd, (struct sockaddr *)&sun, &len);
+	memcpy(name, sun.sun_path, GATE_NAME_BYTES);
+	return fd;
+}
+
 static curl_socket_t
 open_tls(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
-	static const struct relay_events events = {.on_open = on_relay_open, .on_end = on_relay_end};
 	struct http_call *call = ctx;
 	struct http_client *c = call->client;
-	struct stream *stream = NULL;
-	int fd = -1;
 	(void)purpose;
-	(void)address;
 	struct client_relay *cr = calloc(1, sizeof(*cr));
-	if (!cr || relay_new(&cr->relay, &fd, c->loop, &events, cr) != ERR_OK) {
+	int fd = cr ? open_named(cr->name) : -1;
+	if (fd < 0) {
 		free(cr);
 		return CURL_SOCKET_BAD;
 	}
 	cr->client = c;
 	cr->call = call;
-	cr->next = c->relays;
-	if (cr->next)
-		cr->next->prev = cr;
-	c->relays = cr;
+	remember_relay(cr);
 	call->relay = cr;
 	call->opened_relay = true;
-	if (stream_connect(&stream, c->loop, call->host, call->port, call->tls, &relay_stream_events,
-			   cr->relay) != ERR_OK) {
-		relay_end(cr->relay, true);
-		forget_relay(cr);
-		close(fd);
-		return CURL_SOCKET_BAD;
-	}
-	relay_take_stream(cr->relay, stream);
+	address->family = AF_UNIX;
+	address->protocol = 0;
+	address->addrlen = c->gate->addr_len;
+	memcpy(&address->addr, &c->gate->addr, c->gate->addr_len);
 	return fd;
 }
 
-static int
-already_connected(void *ctx, curl_socket_t fd, curlsocktype purpose)
+static void
+begin_relay(struct client_relay *cr, int take_fd)
 {
-	(void)ctx;
-	(void)fd;
-	(void)purpose;
-	return CURL_SOCKOPT_ALREADY_CONNECTED;
+	static const struct relay_events events = {.on_open = on_relay_open,
+						   .on_end = on_relay_end};
+	struct http_call *call = cr->call;
+	struct stream *stream = NULL;
+	if (relay_new(&cr->relay, take_fd, cr->client->loop, &events, cr) != ERR_OK) {
+		forget_relay(cr);
+		return;
+	}
+	if (stream_connect(&stream, cr->client->loop, call->host, call->port, call->tls,
+			   &relay_stream_events, cr->relay) != ERR_OK) {
+		relay_end(cr->relay, true);
+		forget_relay(cr);
+		return;
+	}
+	relay_take_stream(cr->relay, stream);
+}
+
+static void
+on_gate(uv_poll_t *poll, int status, int events)
+{
+	struct http_client *c = poll->data;
+	(void)status;
+	(void)events;
+	for (;;) {
+		struct sockaddr_un peer = {0};
+		socklen_t len = sizeof(peer);
+		int fd = accept4(c->gate->fd, (struct sockaddr *)&peer, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return;
+		struct client_relay *cr = NULL;
+		HASH_FIND(hh, c->expected, peer.sun_path, GATE_NAME_BYTES, cr);
+		if (!cr || !cr->call) { // a stranger, or the call was given up meanwhile
+			close(fd);
+			if (cr)
+				forget_relay(cr);
+			continue;
+		}
+		HASH_DELETE(hh, c->expected, cr);
+		memset(cr->name, 0, sizeof(cr->name));
+		begin_relay(cr, fd);
+	}
+}
+
+// curl does not reuse a connection whose address prints as an empty string, which rules out
+// nameless sockets. So the gate has a file for a moment and lives on as a descriptor of it:
+// /proc/self/fd/N.
+static enum err
+gate_bind(struct gate *g)
+{
+	char folder[64];
+	const char *base = getenv("TMPDIR");
+	int n = snprintf(folder, sizeof(folder), "%s/gate.XXXXXX",
+			 base && strlen(base) < 40 ? base : "/tmp");
+	if (n >= (int)sizeof(folder) || !mkdtemp(folder))
+		return ERR_IO;
+	snprintf(g->addr.sun_path, sizeof(g->addr.sun_path), "%s/s", folder);
+	enum err err = ERR_IO;
+	if (bind(g->fd, (struct sockaddr *)&g->addr, sizeof(g->addr)) == 0 &&
+	    (g->file = open(g->addr.sun_path, O_PATH | O_CLOEXEC)) >= 0)
+		err = ERR_OK;
+	unlink(g->addr.sun_path);
+	rmdir(folder);
+	snprintf(g->addr.sun_path, sizeof(g->addr.sun_path), "/proc/self/fd/%d", g->file);
+	g->addr_len = sizeof(g->addr);
+	return err;
+}
+
+static enum err
+gate_open(struct http_client *c)
+{
+	struct gate *g = calloc(1, sizeof(*g));
+	if (!g)
+		return ERR_NOMEM;
+	g->addr.sun_family = AF_UNIX;
+	g->file = -1;
+	g->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (g->fd < 0 || gate_bind(g) != ERR_OK || listen(g->fd, GATE_BACKLOG) < 0 ||
+	    uv_poll_init(c->loop, &g->poll, g->fd) != 0) {
+		fd_close(&g->file);
+		fd_close(&g->fd);
+		free(g);
+		return ERR_IO;
+	}
+	g->poll.data = c;
+	uv_poll_start(&g->poll, UV_READABLE, on_gate);
+	c->gate = g;
+	return ERR_OK;
+}
+
+static void
+on_gate_closed(uv_handle_t *handle)
+{
+	free(CONTAINER_OF(handle, struct gate, poll));
+}
+
+static void
+gate_close(struct http_client *c)
+{
+	if (!c->gate)
+		return;
+	uv_poll_stop(&c->gate->poll);
+	close(c->gate->fd);
+	close(c->gate->file);
+	uv_close((uv_handle_t *)&c->gate->poll, on_gate_closed);
+	c->gate = NULL;
 }
 
 static unsigned
@@ -306,8 +452,11 @@ call_free(struct http_call *call)
 		c->calls = call->next;
 	if (call->next)
 		call->next->prev = call->prev;
-	if (call->relay)
+	if (call->relay) {
 		call->relay->call = NULL;
+		if (!call->relay->relay) // given up before it came through the gate
+			forget_relay(call->relay);
+	}
 	curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
 	curl_slist_free_all(call->connect_to);
@@ -351,7 +500,8 @@ explain(struct http_call *call, CURLcode code, struct http_answer *a)
 				 call->answer.max);
 	} else if (code != CURLE_OK && call->relay_why.err != ERR_OK) {
 		a->err = why_set(&a->why, call->relay_why.err, "%s", call->relay_why.text);
-	} else if (code == CURLE_OPERATION_TIMEDOUT && tls && call->opened_relay && !call->connected) {
+	} else if (code == CURLE_OPERATION_TIMEDOUT && tls && call->opened_relay &&
+		   !call->connected) {
 		a->err = why_set(&a->why, ERR_TIMEOUT, "no connection within the time allowed");
 	} else if (code != CURLE_OK) {
 		a->err = why_set(&a->why, err_of_curl(code), "%s",
@@ -423,8 +573,8 @@ set_url(struct http_call *call, const char *url)
 		bool bracketed = n > 2 && host[0] == '[';
 		if (n < sizeof(call->host) && https == (call->tls != NULL) &&
 		    (https || strcmp(scheme, "http") == 0)) {
-			snprintf(call->host, sizeof(call->host), "%.*s", (int)(bracketed ? n - 2 : n),
-				 bracketed ? host + 1 : host);
+			snprintf(call->host, sizeof(call->host), "%.*s",
+				 (int)(bracketed ? n - 2 : n), bracketed ? host + 1 : host);
 			call->port = (uint16_t)strtoul(port, NULL, 10);
 			if (https) {
 				curl_url_set(u, CURLUPART_PORT, port, 0);
@@ -455,7 +605,6 @@ set_tls(struct http_call *call)
 	curl_easy_setopt(call->easy, CURLOPT_CONNECT_TO, call->connect_to);
 	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETFUNCTION, open_tls);
 	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETDATA, call);
-	curl_easy_setopt(call->easy, CURLOPT_SOCKOPTFUNCTION, already_connected);
 }
 
 static void
@@ -472,7 +621,8 @@ set_options(struct http_call *call, const struct http_request *r)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)(r->timeout_ms ? r->timeout_ms : DEFAULT_TIMEOUT_MS));
+	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
+			 (long)(r->timeout_ms ? r->timeout_ms : DEFAULT_TIMEOUT_MS));
 	if (r->fresh_connection) {
 		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
 		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
@@ -484,7 +634,8 @@ set_options(struct http_call *call, const struct http_request *r)
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDS, (const char *)call->body.data);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-		add_header(call, "Content-Type", r->content_type ? r->content_type : "application/json");
+		add_header(call, "Content-Type",
+			   r->content_type ? r->content_type : "application/json");
 		struct curl_slist *longer = curl_slist_append(call->headers, "Expect:");
 		call->headers = longer ? longer : call->headers;
 	}
@@ -508,9 +659,11 @@ set_credentials(struct http_call *call, const struct http_request *r)
 		SECRET_AUTO struct secret value = SECRET_NONE;
 		char *text = malloc(r->bearer->n + sizeof("Bearer "));
 		if (text) {
-			int n = snprintf(text, r->bearer->n + sizeof("Bearer "), "Bearer %s", r->bearer->text);
+			int n = snprintf(text, r->bearer->n + sizeof("Bearer "), "Bearer %s",
+					 r->bearer->text);
 			value = (struct secret){text, (size_t)n};
-			add_header(call, r->bearer_header ? r->bearer_header : "Authorization", text);
+			add_header(call, r->bearer_header ? r->bearer_header : "Authorization",
+				   text);
 		}
 	}
 	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
@@ -567,7 +720,8 @@ json_t *
 http_answer_json(const struct http_answer *a, struct why *why)
 {
 	json_error_t error;
-	json_t *root = json_loadb((const char *)a->body.p, a->body.n, JSON_REJECT_DUPLICATES, &error);
+	json_t *root =
+		json_loadb((const char *)a->body.p, a->body.n, JSON_REJECT_DUPLICATES, &error);
 	if (!root)
 		why_set(why, ERR_UPSTREAM_FAULT, "the answer is not JSON: %s", error.text);
 	return root;
@@ -591,9 +745,10 @@ http_client_new(struct http_client **out, uv_loop_t *loop, struct why *why)
 		return ERR_NOMEM;
 	c->loop = loop;
 	c->multi = curl_multi_init();
-	if (!c->multi) {
+	if (!c->multi || gate_open(c) != ERR_OK) {
+		curl_multi_cleanup(c->multi);
 		free(c);
-		return why_set(why, ERR_INTERNAL, "libcurl did not start");
+		return why_set(why, ERR_INTERNAL, "the HTTP client did not start");
 	}
 	uv_timer_init(loop, &c->timer);
 	c->timer.data = c;
@@ -625,12 +780,13 @@ http_client_free(struct http_client *c)
 	curl_multi_cleanup(c->multi);
 	while (c->relays) {
 		struct client_relay *cr = c->relays;
-		relay_end(cr->relay, false);
+		if (cr->relay)
+			relay_end(cr->relay, false);
 		forget_relay(cr);
 	}
+	gate_close(c);
 	struct tls_realm *realm, *next;
-	HASH_ITER(hh, c->realms, realm, next)
-	{
+	HASH_ITER (hh, c->realms, realm, next) {
 		HASH_DEL(c->realms, realm);
 		tls_client_unref(realm->tls);
 		free(realm);

@@ -10,9 +10,9 @@
 
 enum http_req_state {
 	HTTP_REQ_READING,
-	HTTP_REQ_WAITING,  // the handler has it; no reply yet
-	HTTP_REQ_HELD,	   // the reply is known, `after` holds it
-	HTTP_REQ_READY,	   // the reply may be queued
+	HTTP_REQ_WAITING, // the handler has it; no reply yet
+	HTTP_REQ_HELD,	  // the reply is known, `after` holds it
+	HTTP_REQ_READY,	  // the reply may be queued
 	HTTP_REQ_ABORTED,
 	HTTP_REQ_QUEUED,
 };
@@ -48,6 +48,13 @@ struct http_req {
 	int reply_status;
 };
 
+// One TLS connection: the relay behind one descriptor that MHD has.
+struct tls_connection {
+	struct http_server *server;
+	struct relay *relay;
+	int mhd_fd; // its number at birth; MHD may have closed it since
+};
+
 struct http_server {
 	struct http_server_options o;
 	uv_loop_t *loop;
@@ -59,8 +66,8 @@ struct http_server {
 	int open_handles;
 	struct http_req *requests;
 	size_t n_requests;
-	struct relay **relays; // by the library's descriptor
-	int n_relays;
+	struct tls_connection **by_fd; // by the descriptor that MHD has
+	int n_fds;
 	struct rng *rng;
 	bool closing;
 	void (*on_idle)(void *ctx);

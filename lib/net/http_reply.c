@@ -75,10 +75,10 @@ http_req_ssl(const struct http_req *req)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(req->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	if (!info || info->connect_fd >= req->server->n_relays)
+	if (!info || info->connect_fd >= req->server->n_fds)
 		return NULL;
-	struct relay *relay = req->server->relays[info->connect_fd];
-	struct stream *stream = relay ? relay_stream(relay) : NULL;
+	struct tls_connection *tc = req->server->by_fd[info->connect_fd];
+	struct stream *stream = tc ? relay_stream(tc->relay) : NULL;
 	return stream ? stream_ssl(stream) : NULL;
 }
 
@@ -208,10 +208,10 @@ void
 http_reply_problem(struct http_req *req, int status, const char *kind, const char *detail,
 		   const char *device_id)
 {
-	json_auto_t *body = json_pack("{s:o, s:s, s:i, s:s, s:s}", "type",
-				      json_sprintf("urn:provsim:%s", kind), "title",
-				      http_status_text(status), "status", status, "detail", detail,
-				      "request_id", req->id);
+	json_auto_t *body =
+		json_pack("{s:o, s:s, s:i, s:s, s:s}", "type", json_sprintf("urn:provsim:%s", kind),
+			  "title", http_status_text(status), "status", status, "detail", detail,
+			  "request_id", req->id);
 	if (body && device_id)
 		json_object_set_new(body, "device_id", json_string(device_id));
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;

@@ -5,14 +5,12 @@
 #include "base/arena.h"
 #include "net/http_server.h"
 
-enum {
-	HTTP_PARAMS_MAX = 4
-};
+enum { HTTP_PARAMS_MAX = 4 };
 
 struct http_params {
 	struct {
-		struct bytes name;	// inside the route's path
-		const char *value;	// decoded, in the arena
+		struct bytes name; // inside the route's path
+		const char *value; // decoded, in the arena
 	} at[HTTP_PARAMS_MAX];
 	size_t n;
 };

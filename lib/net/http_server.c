@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// libmicrohttpd without a listening socket and without threads: its epoll descriptor is a member of our
-// loop, connections are handed to it (plain ones as they are, TLS ones as one end of a relay), a handler that
-// does not answer at once leaves its connection suspended. Verified shape: see performance notes in docs.
+// libmicrohttpd without a listening socket and without threads: its epoll descriptor is a member of
+// our loop, connections are handed to it (plain ones as they are, TLS ones as one end of a relay),
+// a handler that does not answer at once leaves its connection suspended. Verified shape: see
+// performance notes in docs.
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -96,7 +97,8 @@ choose_id(struct http_req *req)
 }
 
 static struct http_req *
-req_new(struct http_server *s, struct MHD_Connection *connection, const char *method, const char *path)
+req_new(struct http_server *s, struct MHD_Connection *connection, const char *method,
+	const char *path)
 {
 	struct http_req *req = calloc(1, sizeof(*req));
 	if (!req)
@@ -110,8 +112,9 @@ req_new(struct http_server *s, struct MHD_Connection *connection, const char *me
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	if (info && info->client_addr) {
-		req->peer.len = info->client_addr->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-									 : sizeof(struct sockaddr_in);
+		req->peer.len = info->client_addr->sa_family == AF_INET6
+					? sizeof(struct sockaddr_in6)
+					: sizeof(struct sockaddr_in);
 		memcpy(&req->peer.ss, info->client_addr, req->peer.len);
 	}
 	req->id = choose_id(req);
@@ -163,8 +166,8 @@ queue_reply(struct http_req *req)
 	size_t n = req->reply_body.len;
 	// The body belongs to MHD from here on; it frees it with free().
 	void *body = n ? buf_steal_str(&req->reply_body) : NULL;
-	response = MHD_create_response_from_buffer(n, body, n ? MHD_RESPMEM_MUST_FREE
-							      : MHD_RESPMEM_PERSISTENT);
+	response = MHD_create_response_from_buffer(
+		n, body, n ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (!response) {
 		free(body);
 		return MHD_NO;
@@ -177,10 +180,21 @@ queue_reply(struct http_req *req)
 		MHD_add_response_header(response, "Transfer-Encoding", "chunked");
 	if (req->server->on_idle)
 		MHD_add_response_header(response, "Connection", "close");
-	enum MHD_Result result = MHD_queue_response(req->connection, (unsigned)req->reply_status, response);
+	enum MHD_Result result =
+		MHD_queue_response(req->connection, (unsigned)req->reply_status, response);
 	MHD_destroy_response(response);
 	req->state = HTTP_REQ_QUEUED;
 	return result;
+}
+
+static void
+forget_connection(struct tls_connection *tc)
+{
+	struct http_server *s = tc->server;
+	// The number may serve another connection by now.
+	if (s->by_fd[tc->mhd_fd] == tc)
+		s->by_fd[tc->mhd_fd] = NULL;
+	free(tc);
 }
 
 // Connecting a TCP socket to nowhere makes Linux send RST and forget it.
@@ -194,9 +208,9 @@ reset_socket(struct http_req *req)
 		return;
 	struct http_server *s = req->server;
 	int fd = info->connect_fd;
-	if (fd < s->n_relays && s->relays[fd]) {
-		relay_end(s->relays[fd], true);
-		s->relays[fd] = NULL;
+	if (fd < s->n_fds && s->by_fd[fd]) {
+		relay_end(s->by_fd[fd]->relay, true);
+		forget_connection(s->by_fd[fd]);
 	} else {
 		int ret = connect(fd, &nowhere, sizeof(nowhere));
 		(void)ret;
@@ -267,7 +281,8 @@ on_access(void *cls, struct MHD_Connection *connection, const char *url, const c
 		if (!req)
 			return MHD_NO;
 		*con_cls = req;
-		// Answering before the body is read makes MHD close afterwards: a huge body is never taken.
+		// Answering before the body is read makes MHD close afterwards: a huge body is
+		// never taken.
 		if (announces_too_much(req)) {
 			req->too_large = true;
 			return complete(req);
@@ -305,27 +320,23 @@ on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 static void
 on_relay_end(struct relay *relay, const struct why *why, void *ctx)
 {
-	struct http_server *s = ctx;
+	(void)relay;
 	(void)why;
-	int fd = relay_library_fd(relay);
-	// The number may serve another connection by now.
-	if (fd < s->n_relays && s->relays[fd] == relay)
-		s->relays[fd] = NULL;
+	forget_connection(ctx);
 }
 
 static bool
-remember_relay(struct http_server *s, int fd, struct relay *relay)
+make_room_for(struct http_server *s, int fd)
 {
-	if (fd >= s->n_relays) {
-		int n = fd * 2 + 64;
-		struct relay **relays = realloc(s->relays, (size_t)n * sizeof(*relays));
-		if (!relays)
-			return false;
-		memset(relays + s->n_relays, 0, (size_t)(n - s->n_relays) * sizeof(*relays));
-		s->relays = relays;
-		s->n_relays = n;
-	}
-	s->relays[fd] = relay;
+	if (fd < s->n_fds)
+		return true;
+	int n = fd * 2 + 64;
+	struct tls_connection **by_fd = realloc(s->by_fd, (size_t)n * sizeof(*by_fd));
+	if (!by_fd)
+		return false;
+	memset(by_fd + s->n_fds, 0, (size_t)(n - s->n_fds) * sizeof(*by_fd));
+	s->by_fd = by_fd;
+	s->n_fds = n;
 	return true;
 }
 
@@ -336,25 +347,48 @@ give_to_mhd(struct http_server *s, int take_fd, const struct addr *peer)
 	http_server_kick(s);
 }
 
+// A socketpair with the relay on one end; *mhd_fd is the other.
+static struct tls_connection *
+connection_new(struct http_server *s, int *mhd_fd)
+{
+	static const struct relay_events events = {.on_end = on_relay_end};
+	int pair[2];
+	struct tls_connection *tc = calloc(1, sizeof(*tc));
+	if (!tc || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
+		free(tc);
+		return NULL;
+	}
+	*tc = (struct tls_connection){.server = s, .mhd_fd = pair[1]};
+	if (!make_room_for(s, pair[1]) ||
+	    relay_new(&tc->relay, pair[0], s->loop, &events, tc) != ERR_OK) {
+		close(pair[1]);
+		free(tc);
+		return NULL;
+	}
+	s->by_fd[pair[1]] = tc;
+	*mhd_fd = pair[1];
+	return tc;
+}
+
 static void
 accept_tls(struct http_server *s, int take_fd, const struct addr *peer)
 {
-	static const struct relay_events events = {.on_end = on_relay_end};
-	struct relay *relay = NULL;
 	struct stream *stream = NULL;
-	int library_fd = -1;
-	if (relay_new(&relay, &library_fd, s->loop, &events, s) != ERR_OK) {
+	int mhd_fd = -1;
+	struct tls_connection *tc = connection_new(s, &mhd_fd);
+	if (!tc) {
 		close(take_fd);
 		return;
 	}
-	if (stream_accept(&stream, s->loop, take_fd, s->o.tls, &relay_stream_events, relay) != ERR_OK ||
-	    !remember_relay(s, library_fd, relay)) {
-		relay_end(relay, true);
-		close(library_fd);
+	if (stream_accept(&stream, s->loop, take_fd, s->o.tls, &relay_stream_events, tc->relay) !=
+	    ERR_OK) {
+		relay_end(tc->relay, true);
+		forget_connection(tc);
+		close(mhd_fd);
 		return;
 	}
-	relay_take_stream(relay, stream);
-	give_to_mhd(s, library_fd, peer);
+	relay_take_stream(tc->relay, stream);
+	give_to_mhd(s, mhd_fd, peer);
 }
 
 static void
@@ -382,11 +416,12 @@ static struct MHD_Daemon *
 start_mhd(struct http_server *s)
 {
 	return MHD_start_daemon(
-		MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC, 0, NULL,
-		NULL, on_access, s, MHD_OPTION_CONNECTION_LIMIT, s->o.connection_limit,
-		MHD_OPTION_CONNECTION_TIMEOUT, s->o.idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)CONNECTION_MEMORY, MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-		MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, s, MHD_OPTION_END);
+		MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC,
+		0, NULL, NULL, on_access, s, MHD_OPTION_CONNECTION_LIMIT, s->o.connection_limit,
+		MHD_OPTION_CONNECTION_TIMEOUT, s->o.idle_timeout_s,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK,
+		keep_escapes, s, MHD_OPTION_END);
 }
 
 static void
@@ -396,7 +431,7 @@ on_handle_closed(uv_handle_t *handle)
 	if (--s->open_handles > 0)
 		return;
 	tls_server_unref(s->o.tls);
-	free(s->relays);
+	free(s->by_fd);
 	free(s->rng);
 	free(s);
 }
@@ -484,10 +519,12 @@ http_server_free(struct http_server *s)
 	}
 	MHD_run(s->mhd);
 	MHD_stop_daemon(s->mhd);
-	for (int fd = 0; fd < s->n_relays; fd++) {
-		if (s->relays[fd])
-			relay_end(s->relays[fd], false);
-		s->relays[fd] = NULL;
+	for (int fd = 0; fd < s->n_fds; fd++) {
+		struct tls_connection *tc = s->by_fd[fd];
+		if (!tc)
+			continue;
+		relay_end(tc->relay, false);
+		forget_connection(tc);
 	}
 	uv_close((uv_handle_t *)&s->poll, on_handle_closed);
 	uv_close((uv_handle_t *)&s->timer, on_handle_closed);

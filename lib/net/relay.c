@@ -18,7 +18,6 @@ struct relay {
 	struct buf to_library;
 	struct why why;
 	int fd;
-	int library_fd;
 	bool peer_gone; // the stream has ended; the rest still goes to the library
 	bool ended;
 	bool held; // not reading from the library, the stream is full
@@ -55,7 +54,8 @@ report_end(struct relay *r)
 static void
 update(struct relay *r)
 {
-	int events = (r->held || r->peer_gone ? 0 : UV_READABLE) | (r->to_library.len ? UV_WRITABLE : 0);
+	int events =
+		(r->held || r->peer_gone ? 0 : UV_READABLE) | (r->to_library.len ? UV_WRITABLE : 0);
 	if (events)
 		uv_poll_start(&r->poll, events, on_library);
 	else
@@ -202,26 +202,20 @@ const struct stream_events relay_stream_events = {
 };
 
 enum err
-relay_new(struct relay **out, int *library_fd, uv_loop_t *loop, const struct relay_events *events,
+relay_new(struct relay **out, int take_fd, uv_loop_t *loop, const struct relay_events *events,
 	  void *ctx)
 {
-	int pair[2];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0)
-		return ERR_EXHAUSTED;
 	struct relay *r = calloc(1, sizeof(*r));
-	if (!r || uv_poll_init(loop, &r->poll, pair[0]) != 0) {
+	if (!r || uv_poll_init(loop, &r->poll, take_fd) != 0) {
 		free(r);
-		close(pair[0]);
-		close(pair[1]);
+		close(take_fd);
 		return ERR_NOMEM;
 	}
 	r->poll.data = r;
-	r->fd = pair[0];
+	r->fd = take_fd;
 	r->events = *events;
 	r->ctx = ctx;
 	buf_init(&r->to_library, LIBRARY_MAX_BYTES);
-	r->library_fd = pair[1];
-	*library_fd = pair[1];
 	*out = r;
 	return ERR_OK;
 }
@@ -237,12 +231,6 @@ struct stream *
 relay_stream(struct relay *r)
 {
 	return r->stream;
-}
-
-int
-relay_library_fd(const struct relay *r)
-{
-	return r->library_fd;
 }
 
 void

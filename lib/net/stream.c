@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A stream is a socket, perhaps an SSL on it, one poll handle and one timer. The timer has one use per
-// phase: the handshake's limit, then "deliver on the next turn" (a kick), then the limit of a close.
-// Callbacks never run inside stream_* calls: what such a call finds out is kept and kicked.
+// A stream is a socket, perhaps an SSL on it, one poll handle and one timer. The timer has one use
+// per phase: the handshake's limit, then "deliver on the next turn" (a kick), then the limit of a
+// close. Callbacks never run inside stream_* calls: what such a call finds out is kept and kicked.
 #include "net/stream.h"
 
 #include <arpa/inet.h>
@@ -50,7 +50,7 @@ struct stream {
 	bool server;
 	bool poll_live;
 	bool paused;
-	bool failed;	   // why is set, on_close is due
+	bool failed; // why is set, on_close is due
 	bool fin_sent;
 	bool fin_wanted;
 	bool write_blocked; // on_drain is due once the rest has left
@@ -134,7 +134,8 @@ set_failed(struct stream *s, enum err err, const char *text)
 static enum err
 socket_failed(struct stream *s, int cause)
 {
-	return set_failed(s, cause == ECONNREFUSED ? ERR_UPSTREAM_DOWN : ERR_CLOSED, strerror(cause));
+	return set_failed(s, cause == ECONNREFUSED ? ERR_UPSTREAM_DOWN : ERR_CLOSED,
+			  strerror(cause));
 }
 
 static void
@@ -335,7 +336,8 @@ handshake(struct stream *s)
 		return;
 	}
 	if (!s->failed)
-		set_failed(s, ERR_CLOSED, "the peer closed the connection during the TLS handshake");
+		set_failed(s, ERR_CLOSED,
+			   "the peer closed the connection during the TLS handshake");
 	report_close(s);
 }
 
@@ -590,8 +592,8 @@ static enum err
 prepare_tls(struct stream *s, const char *host, struct tls_client *tls)
 {
 	struct in6_addr scratch;
-	bool literal = inet_pton(AF_INET, host, &scratch) == 1 ||
-		       inet_pton(AF_INET6, host, &scratch) == 1;
+	bool literal =
+		inet_pton(AF_INET, host, &scratch) == 1 || inet_pton(AF_INET6, host, &scratch) == 1;
 	s->ssl = SSL_new(tls_client_ctx(tls));
 	if (!s->ssl)
 		return ERR_NOMEM;
@@ -616,7 +618,8 @@ stream_connect(struct stream **out, uv_loop_t *loop, const char *host, uint16_t 
 	char text[ADDR_TEXT_BYTES];
 	struct addr literal;
 	if (err == ERR_OK) {
-		int n = snprintf(text, sizeof(text), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+		int n = snprintf(text, sizeof(text), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+				 port);
 		bool fits = n > 0 && n < (int)sizeof(text);
 		if (*host && fits && addr_parse(&literal, text, NULL) == ERR_OK) {
 			if (!begin_connect(s, (struct sockaddr *)&literal.ss, literal.len))

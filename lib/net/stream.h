@@ -20,8 +20,9 @@ struct stream_events {
 	void (*on_data)(struct stream *s, struct bytes data, void *ctx);
 	// Everything written has left for the kernel (after it had not). Optional.
 	void (*on_drain)(struct stream *s, void *ctx);
-	// Last callback, exactly once: the peer closed cleanly (why->err == ERR_OK) or what went wrong. The stream
-	// frees itself afterwards. Not called after stream_close() or stream_reset().
+	// Last callback, exactly once: the peer closed cleanly (why->err == ERR_OK) or what went
+	// wrong. The stream frees itself afterwards. Not called after stream_close() or
+	// stream_reset().
 	void (*on_close)(struct stream *s, const struct why *why, void *ctx);
 };
 
@@ -29,8 +30,8 @@ struct stream_events {
 enum err ERR_MUST_CHECK stream_accept(struct stream **out, uv_loop_t *loop, int take_fd,
 				      struct tls_server *tls, const struct stream_events *events,
 				      void *ctx);
-// Connects to host:port (names are resolved off the loop). tls: NULL = plain; with verification on, the
-// server's certificate must carry `host` (IP literals as iPAddress). Errors come by on_close.
+// Connects to host:port (names are resolved off the loop). tls: NULL = plain; with verification on,
+// the server's certificate must carry `host` (IP literals as iPAddress). Errors come by on_close.
 enum err ERR_MUST_CHECK stream_connect(struct stream **out, uv_loop_t *loop, const char *host,
 				       uint16_t port, struct tls_client *tls,
 				       const struct stream_events *events, void *ctx);
@@ -45,7 +46,7 @@ void stream_close(struct stream *s);
 void stream_shutdown_write(struct stream *s);
 // Drops everything, RST. No further callback.
 void stream_reset(struct stream *s);
-SSL *stream_ssl(struct stream *s);	      // borrowed; NULL when plain
+SSL *stream_ssl(struct stream *s); // borrowed; NULL when plain
 const struct addr *stream_peer(const struct stream *s);
 void stream_set_ctx(struct stream *s, const struct stream_events *events, void *ctx);
 
@@ -53,8 +54,8 @@ void stream_set_ctx(struct stream *s, const struct stream_events *events, void *
 struct listener;
 struct listener_options {
 	struct addr addr;
-	struct tls_server *tls;		// NULL = plain; referenced
-	struct stream_events events;	// for each new stream
+	struct tls_server *tls;	     // NULL = plain; referenced
+	struct stream_events events; // for each new stream
 	// ctx of a new stream; NULL refuses the connection (reset). Called before its handshake.
 	void *(*on_accept)(struct stream *s, void *owner);
 	void *owner;

@@ -90,7 +90,8 @@ add_anchors(SSL_CTX *ctx, struct bytes pem, bool advertise, struct why *why)
 		X509_free(cert);
 	}
 	BIO_free(bio);
-	return n ? ERR_OK : why_set(why, ERR_INPUT, "no certificate in the trust anchors' PEM text");
+	return n ? ERR_OK
+		 : why_set(why, ERR_INPUT, "no certificate in the trust anchors' PEM text");
 }
 
 static void
@@ -183,7 +184,8 @@ tls_server_unref(struct tls_server *s)
 }
 
 enum err
-tls_server_set_identity(struct tls_server *s, struct bytes chain_pem, EVP_PKEY *key, struct why *why)
+tls_server_set_identity(struct tls_server *s, struct bytes chain_pem, EVP_PKEY *key,
+			struct why *why)
 {
 	// Tried on a scratch context first: a bad certificate must not leave half a change behind.
 	SSL_CTX *scratch = SSL_CTX_new(TLS_server_method());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLS contexts on OpenSSL, built once and shared by all connections of a thread: TLS 1.2 and 1.3,
-// no session tickets, ALPN http/1.1 where asked. Reference counted; a running server's identity can be
-// swapped: connections that are open keep the old one.
+// no session tickets, ALPN http/1.1 where asked. Reference counted; a running server's identity can
+// be swapped: connections that are open keep the old one.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -9,17 +9,18 @@
 #include "base/buf.h"
 
 enum tls_client_auth {
-	TLS_CLIENT_NONE,	// no certificate is asked for
-	TLS_CLIENT_VERIFY_IF_GIVEN, // like Go's VerifyClientCertIfGiven: none is fine, a bad one ends the handshake
-	TLS_CLIENT_ANY_IF_GIVEN, // asked for, accepted whatever it is; the program judges
+	TLS_CLIENT_NONE,	    // no certificate is asked for
+	TLS_CLIENT_VERIFY_IF_GIVEN, // like Go's VerifyClientCertIfGiven: none is fine, a bad one
+				    // ends the handshake
+	TLS_CLIENT_ANY_IF_GIVEN,    // asked for, accepted whatever it is; the program judges
 };
 
 struct tls_server_options {
-	struct bytes chain_pem;		// leaf first, then its issuers
-	EVP_PKEY *key;			// borrowed; referenced
+	struct bytes chain_pem; // leaf first, then its issuers
+	EVP_PKEY *key;		// borrowed; referenced
 	enum tls_client_auth client_auth;
-	struct bytes client_ca_pem;	// anchors for TLS_CLIENT_VERIFY_IF_GIVEN; also advertised
-	bool alpn_http;			// answer ALPN with http/1.1
+	struct bytes client_ca_pem; // anchors for TLS_CLIENT_VERIFY_IF_GIVEN; also advertised
+	bool alpn_http;		    // answer ALPN with http/1.1
 };
 
 struct tls_server;
@@ -35,10 +36,10 @@ enum err ERR_MUST_CHECK tls_server_set_identity(struct tls_server *s, struct byt
 SSL_CTX *tls_server_ctx(struct tls_server *s); // borrowed
 
 struct tls_client_options {
-	struct bytes roots_pem;		// trust anchors; none = do not verify (trust bootstrap only)
-	struct bytes chain_pem;		// own certificate and issuers, or none
-	EVP_PKEY *key;			// borrowed; needed with chain_pem
-	const char *alpn;		// e.g. "http/1.1", or NULL
+	struct bytes roots_pem; // trust anchors; none = do not verify (trust bootstrap only)
+	struct bytes chain_pem; // own certificate and issuers, or none
+	EVP_PKEY *key;		// borrowed; needed with chain_pem
+	const char *alpn;	// e.g. "http/1.1", or NULL
 };
 
 struct tls_client;
