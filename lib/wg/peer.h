@@ -19,7 +19,8 @@ enum {
 	WG_REKEY_JITTER_MS = 333,
 	WG_INITIATIONS_PER_ROUND = 20,
 	WG_REKEY_AFTER_S = 120,
-	WG_REJECT_AFTER_S = 180,
+	WG_REKEY_LATE_S = 165, // 180 - 10 - 5
+	WG_NEW_HANDSHAKE_S = 15,
 	WG_KEEPALIVE_S = 10,
 	WG_ERASE_AFTER_S = 540,
 	WG_COOKIE_LIFE_S = 120,
@@ -85,7 +86,8 @@ struct wg_peer {
 	bool handshake_is_open;
 	unsigned attempts;
 	bool has_sent_handshake;
-	uint64_t last_initiation_ns;
+	uint64_t last_handshake_sent_ns; // initiation or response
+	uint64_t initiation_sent_ns;
 	uint8_t last_mac1[WG_MAC_BYTES];
 	bool has_mac1;
 	uint8_t cookie[WG_COOKIE_BYTES];
@@ -125,6 +127,8 @@ void wg_peer_fini(struct wg_peer *p);
 // PersistentKeepalive in seconds, 0 = off. Turning it on sends one at once, as `wg set` does.
 void wg_peer_set_keepalive(struct wg_peer *p, uint16_t seconds, const struct wg_now *now);
 void wg_peer_set_preshared_key(struct wg_peer *p, const struct wg_key *preshared_key);
+// After *identity got another key pair: computes anew what depends on it and forgets sessions.
+enum err ERR_MUST_CHECK wg_peer_identity_changed(struct wg_peer *p);
 
 // Begins a handshake unless one was begun in the last 5 s.
 void wg_peer_connect(struct wg_peer *p, const struct wg_now *now);
@@ -152,5 +156,6 @@ void wg_peer_tick(struct wg_peer *p, const struct wg_now *now);
 
 // True while packets can be sent at once.
 bool wg_peer_has_session(const struct wg_peer *p, const struct wg_now *now);
-// Forgets sessions and handshakes (a reboot); timers stop. Keys and statistics stay.
+// Forgets sessions, handshakes, cookie and accepted timestamps, as after a reboot; timers stop.
+// Keys and statistics stay.
 void wg_peer_reset(struct wg_peer *p);

@@ -6,6 +6,7 @@
 #include "wg/noise.h"
 
 enum {
+	WG_REJECT_AFTER_S = 180, // a session is unusable from this age on
 	WG_REPLAY_WORDS = 128,
 	// Counters this far behind the greatest seen are still accepted once (RFC 6479: one word of
 	// the bitmap is always being refilled). The same as Linux and wireguard-go.
