@@ -74,6 +74,8 @@ const char *device_state_name(enum device_state state);
 // ERR_INPUT for an unknown name.
 enum err ERR_MUST_CHECK device_state_parse(enum device_state *out, const char *name);
 const char *task_kind_name(enum task_kind kind);
+// ERR_INPUT for an unknown name.
+enum err ERR_MUST_CHECK task_kind_parse(enum task_kind *out, const char *name);
 enum task_system task_kind_system(enum task_kind kind);
 bool task_kind_is_decommission(enum task_kind kind);
 const char *task_system_name(enum task_system system);
@@ -156,8 +158,8 @@ struct store_options {
 // ERR_INPUT: the file to import is not usable.
 enum err ERR_MUST_CHECK store_open(struct store **out, const struct store_options *o,
 				   struct why *why);
-// Finishes what is queued, then stops. Callbacks that are still owed are called with ERR_CANCELLED
-// from inside.
+// Finishes what is queued, then stops. Callbacks still owed are called with ERR_CANCELLED from inside;
+// the memory goes with the handle, on the next loop turns.
 void store_close(struct store *s);
 AUTO_DEFINE(struct store *, store_close)
 // Called on the loop thread when an operation left unclaimed tasks that are due.

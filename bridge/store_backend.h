@@ -168,7 +168,12 @@ enum err ERR_MUST_CHECK store_range_take(const struct store_session *s, uint32_t
 enum err ERR_MUST_CHECK store_range_give_back(const struct store_session *s, uint32_t ip,
 					      struct why *why);
 
-// Arrays that grow by doubling; NULL when memory is out.
+// Arrays that grow by doubling; NULL when memory is out. The new row is zeroed.
 struct task_row *store_rows_add_task(struct store_rows_tasks *list);
 struct certificate_row *store_rows_add_certificate(struct store_rows_certificates *list);
 struct device_row *store_rows_add_device(struct store_rows_devices *list);
+void store_rows_tasks_fini(struct store_rows_tasks *list);
+void store_rows_certificates_fini(struct store_rows_certificates *list);
+void store_rows_devices_fini(struct store_rows_devices *list);
+#define STORE_ROWS_TASKS_AUTO	__attribute__((cleanup(store_rows_tasks_fini)))
+#define STORE_ROWS_DEVICES_AUTO __attribute__((cleanup(store_rows_devices_fini)))
