@@ -51,6 +51,9 @@ delay_start(struct http_faults_call *call, uint64_t ms)
 	call->delay = calloc(1, sizeof(*call->delay));
 	if (!call->delay)
 		return false;
+	// The loop's clock may lag behind by what this turn has taken: a delay is never shorter
+	// than asked.
+	uv_update_time(http_req_loop(call->req));
 	uv_timer_init(http_req_loop(call->req), call->delay);
 	call->delay->data = call;
 	uv_timer_start(call->delay, on_delay_over, ms, 0);
@@ -150,6 +153,8 @@ http_faults_after(struct http_faults *f, struct http_req *req, int status)
 	call->by_fault = true;
 	if (fault->kind == FAULT_STATUS)
 		http_req_discard_reply(req);
+	else
+		journal_set_status(f->journal, call->seq, 0); // nobody will see the answer
 	return http_fault_apply(fault, req);
 }
 
