@@ -44,12 +44,23 @@ struct bridge {
 	struct enroll_desk *enroll;
 	struct own_tls *own_tls; // NULL: BRIDGE_TLS=off
 	struct http_server *server;
+	uv_timer_t load_timer;	// next try to load root and provisioner key
+	uv_timer_t start_timer; // plain HTTP: listen on the first loop turn
+	unsigned load_failures;
 	bool draining; // a signal came: nothing new is begun
+
+	// Set by the owner. The bridge listens: its real address is http_server_addr(server).
+	void (*on_listening)(void *owner);
+	// It cannot go on; the owner stops the loop.
+	void (*on_fatal)(enum err err, const struct why *why, void *owner);
+	void *owner;
 };
 
-// Opens everything that b->config (loaded), b->loop and b->log ask for and listens. On an error the
-// caller calls bridge_close all the same.
+// Opens everything that b->config (loaded), b->loop and b->log ask for; on_listening follows from
+// the loop when there is a TLS identity. On an error the caller calls bridge_close all the same.
 enum err ERR_MUST_CHECK bridge_open(struct bridge *b, struct why *why);
+// Reads allow list and TLS files anew; what cannot be read stays as it was.
+void bridge_reload(struct bridge *b);
 // Stops listening, lets requests in flight end, then calls on_idle from the loop.
 void bridge_drain(struct bridge *b, void (*on_idle)(void *ctx), void *ctx);
 // Closes everything; handles go on the next loop turns. The configuration stays.
