@@ -105,7 +105,8 @@ ip_prefix_mask(struct ip_prefix *p)
 {
 	for (unsigned i = 0; i < sizeof(p->addr); i++) {
 		unsigned kept = p->bits > 8 * i ? p->bits - 8 * i : 0;
-		p->addr[i] = kept >= 8 ? p->addr[i] : (uint8_t)(p->addr[i] & 0xff00u >> kept);
+		if (kept < 8)
+			p->addr[i] &= (uint8_t)(0xff00u >> kept);
 	}
 }
 
