@@ -76,6 +76,7 @@ struct program {
 	uv_loop_t loop;
 	struct daemon daemon;
 	struct bridge bridge;
+	uv_timer_t close_timer;
 	bool closing;
 	int exit_code;
 };
@@ -97,14 +98,23 @@ exit_code_of(enum err err)
 }
 
 static void
+on_close_timer(uv_timer_t *timer)
+{
+	struct program *p = CONTAINER_OF(timer, struct program, close_timer);
+	bridge_close(&p->bridge);
+	daemon_fini(&p->daemon);
+	uv_close((uv_handle_t *)timer, NULL);
+}
+
+// On the next loop turn: the end may be called for from inside a callback of what is to be closed.
+static void
 close_all(void *ctx)
 {
 	struct program *p = ctx;
 	if (p->closing)
 		return;
 	p->closing = true;
-	bridge_close(&p->bridge);
-	daemon_fini(&p->daemon);
+	uv_timer_start(&p->close_timer, on_close_timer, 0, 0);
 }
 
 static void
@@ -158,6 +168,7 @@ run(struct program *p)
 		fprintf(stderr, "iot-bridge: cannot make an event loop\n");
 		return EX_OSERR;
 	}
+	uv_timer_init(&p->loop, &p->close_timer);
 	p->bridge.loop = &p->loop;
 	p->bridge.owner = p;
 	p->bridge.on_listening = on_listening;
