@@ -34,6 +34,12 @@ judge_failure(struct stepca_outcome *out, const char *url, const char *what,
 {
 	switch (answer->err) {
 	case ERR_TLS:
+		if (strstr(answer->why.text, "unable to get local issuer"))
+			return why_set(
+				&out->why, ERR_TLS,
+				"step-ca at %s is not trusted (%s): %s; its `crt` file must hold "
+				"the Sub-CA and every intermediate below the pinned root",
+				url, what, answer->why.text);
 		return why_set(&out->why, ERR_TLS, "step-ca at %s is not trusted (%s): %s", url,
 			       what, answer->why.text);
 	case ERR_TIMEOUT:
