@@ -65,6 +65,7 @@ nearest_route(char *out, size_t size, const struct http_route *routes, size_t n_
 {
 	const struct http_route *best = NULL;
 	unsigned best_cost = 0;
+	size_t best_length = 0;
 	for (size_t i = 0; i < n_routes; i++) {
 		char filled[PATH_MAX_CHARS + 1];
 		fill_parameters(filled, routes[i].path, path);
@@ -73,10 +74,12 @@ nearest_route(char *out, size_t size, const struct http_route *routes, size_t n_
 		if (!best || cost < best_cost) {
 			best = &routes[i];
 			best_cost = cost;
+			best_length = strlen(filled);
 		}
 	}
-	// More than half of the path different: not a misspelling.
-	if (!best || best_cost > strnlen(path, PATH_MAX_CHARS))
+	size_t length = strnlen(path, PATH_MAX_CHARS);
+	// More than half of the longer path different: not a misspelling.
+	if (!best || best_cost > (length > best_length ? length : best_length))
 		return false;
 	snprintf(out, size, "%s %s", best->method, best->path);
 	return true;

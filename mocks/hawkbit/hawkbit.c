@@ -79,7 +79,13 @@ before(struct http_req *req, void *ctx)
 	const struct http_route *route = http_req_route(req);
 	if (route)
 		h->requests[route - h->routes]++;
-	return http_faults_before(&h->http, req);
+	if (http_faults_before(&h->http, req))
+		return true;
+	// Here and not only in the handlers, because a path with a bad escape reaches none.
+	if (!mgmt_firewall_refuses(http_req_path(req)))
+		return false;
+	reply_spring(req, 400);
+	return true;
 }
 
 static bool

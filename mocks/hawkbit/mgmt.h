@@ -42,6 +42,9 @@ void mgmt_not_found(struct http_req *req, void *ctx);
 void mgmt_method_not_allowed(struct http_req *req, const char *allow, void *ctx);
 void mgmt_too_large(struct http_req *req, void *ctx);
 
+// What Spring's StrictHttpFirewall would not let through: //, ;, \ and the escapes of such.
+bool mgmt_firewall_refuses(const char *path);
+
 // The target that the path names, or NULL: then the request was answered 404.
 struct target *mgmt_target_of(struct hawkbit *h, struct http_req *req);
 // The body as JSON; NULL: then the request was answered 400. New reference.

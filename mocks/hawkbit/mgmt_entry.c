@@ -13,8 +13,8 @@ enum { CREDENTIALS_MAX = 1024 };
 static const char *const forbidden_in_path[] = {"//",  ";",   "\\",  "%2f", "%5c", "%25",
 						"%00", "%0a", "%0d", "%3b", "%2e"};
 
-static bool
-firewall_refuses(const char *path)
+bool
+mgmt_firewall_refuses(const char *path)
 {
 	for (size_t i = 0; i < N_ELEMENTS(forbidden_in_path); i++) {
 		if (strcasestr(path, forbidden_in_path[i]))
@@ -44,7 +44,7 @@ credentials_match(const struct hawkbit *h, const char *header)
 static bool
 admit(struct hawkbit *h, struct http_req *req)
 {
-	if (firewall_refuses(http_req_path(req))) {
+	if (mgmt_firewall_refuses(http_req_path(req))) {
 		reply_spring(req, 400);
 		return false;
 	}

@@ -129,7 +129,7 @@ parse_text(struct parser *p, const char **out)
 		p->p += n;
 		return *out ? ERR_OK : syntax_error(p, "the end, the query is too long");
 	}
-	char *text = arena_strndup(&p->q->arena, "", strlen(p->p));
+	char *text = arena_alloc(&p->q->arena, strlen(p->p) + 1);
 	if (!text)
 		return syntax_error(p, "the end, the query is too long");
 	for (p->p++; *p->p && *p->p != quote; p->p++) {
