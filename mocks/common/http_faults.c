@@ -165,6 +165,10 @@ http_faults_on_finish(struct http_faults *f, struct http_req *req, int status)
 	if (!call)
 		return;
 	journal_set_status(f->journal, call->seq, status);
+	log_debug(http_req_log(req), "http.request", KV_STR("method", http_req_method(req)),
+		  KV_STR("path", http_req_path(req)), KV_STR("route", call->route),
+		  KV_STR("device", call->device), KV_I64("status", status),
+		  KV_U64("us", (clock_mono_ns() - http_req_started_ns(req)) / 1000));
 	if (call->delay)
 		delay_end(call);
 	HASH_DEL(f->calls, call);
