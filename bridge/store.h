@@ -158,8 +158,8 @@ struct store_options {
 // ERR_INPUT: the file to import is not usable.
 enum err ERR_MUST_CHECK store_open(struct store **out, const struct store_options *o,
 				   struct why *why);
-// Finishes what is queued, then stops. Callbacks still owed are called with ERR_CANCELLED from inside;
-// the memory goes with the handle, on the next loop turns.
+// Finishes what is queued, then stops. Callbacks still owed are called with ERR_CANCELLED from
+// inside; the memory goes with the handle, on the next loop turns.
 void store_close(struct store *s);
 AUTO_DEFINE(struct store *, store_close)
 // Called on the loop thread when an operation left unclaimed tasks that are due.
@@ -181,7 +181,7 @@ struct enrollment_record {
 	uint32_t generation; // as store_reserve told
 	const char *serial;  // decimal
 	int64_t not_after_ms;
-	const char *wg_public_key; // base64; NULL = the device has none
+	const char *wg_public_key; // base64; NULL = as it was
 	const char *device_type;   // NULL = not told
 	bool set_peer;		   // a WireGuard server is configured
 };

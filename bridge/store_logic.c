@@ -124,7 +124,8 @@ op_record(const struct store_session *s, struct store_op *op)
 	TRY(put_certificate(s, op));
 	char old_key[WG_KEY_CHARS + 1];
 	memcpy(old_key, d->wg_public_key, sizeof(old_key));
-	memcpy(d->wg_public_key, op->wg_public_key, sizeof(d->wg_public_key));
+	if (op->wg_public_key[0])
+		memcpy(d->wg_public_key, op->wg_public_key, sizeof(d->wg_public_key));
 	if (op->device_type[0])
 		memcpy(d->device_type, op->device_type, sizeof(d->device_type));
 	if (d->state == DEVICE_RESERVED)

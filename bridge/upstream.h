@@ -23,3 +23,13 @@ struct upstream {
 // ERR_UPSTREAM_REFUSED; 5xx: ERR_UPSTREAM_FAULT. `what` names the call ("create target").
 enum err upstream_judge(struct why *why, const struct upstream *u, const char *what,
 			const struct http_answer *answer);
+
+// One call: path starts with '/', body (consumed, NULL = none) is sent as JSON, bearer (NULL =
+// basic authentication with u's user) goes into X-Authorization.
+enum err ERR_MUST_CHECK upstream_call(struct http_call **call, const struct upstream *u,
+				      const char *method, const char *path, json_t *take_body,
+				      const struct secret *bearer, http_done_fn *done, void *ctx);
+// The same without any authorization.
+enum err ERR_MUST_CHECK upstream_call_anonymous(struct http_call **call, const struct upstream *u,
+						const char *method, const char *path,
+						json_t *take_body, http_done_fn *done, void *ctx);

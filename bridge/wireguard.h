@@ -17,14 +17,15 @@ typedef void wireguard_done_fn(const struct why *why, void *ctx);
 struct wireguard_options {
 	uv_loop_t *loop;
 	const struct log *log; // borrowed
-	const char *server;    // value of WG_SERVER; copied
+	const char *server;    // value of WG_SERVER, "uapi:/path"; copied
 	unsigned timeout_ms;   // of one request, connecting included; 0 = 3000
 	void (*on_connected)(
 		void *ctx); // the server is there (again): time to compare; may be NULL
 	void *ctx;
 };
 
-// ERR_INPUT: the path is too long for a unix socket. A server that is not there is no error:
+// ERR_INPUT: the value is not understood, or the path is too long for a unix socket;
+// ERR_UNSUPPORTED: a form that this build does not have. A server that is not there is no error:
 // requests fail until it comes.
 enum err ERR_MUST_CHECK wireguard_new(struct wireguard **out, const struct wireguard_options *o,
 				      struct why *why);
