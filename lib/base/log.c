@@ -175,8 +175,13 @@ log_write(const struct log *log, enum log_level level, const char *event, const 
 {
 	BUF_AUTO struct buf b;
 	buf_init(&b, LINE_MAX_BYTES);
-	if (format_line(&b, log, level, event, file, line, fields) != ERR_OK)
-		return;
+	if (format_line(&b, log, level, event, file, line, fields) != ERR_OK) {
+		// Too much for a line: that it happened is still told.
+		buf_clear(&b);
+		if (format_line(&b, log, level, event, file, line,
+				LOG_FIELDS(KV_BOOL("cut", true))) != ERR_OK)
+			return;
+	}
 	// A full pipe must not stop the loop: what does not fit is lost, never waited for.
 	ssize_t n = write(log->fd, b.data, b.len);
 	(void)n;

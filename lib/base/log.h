@@ -57,6 +57,7 @@ struct log log_for(const struct log *log, const char *device, const char *reques
 
 // Writes {"t":..,"lvl":..,"prog":..,"ev":..,"dev":..,"req":..,<fields>,"at":"file.c:12"} ("at" from
 // LOG_WARN up). fields ends with a KV_TYPE_NONE entry; the first entry is skipped when it is NONE.
+// Fields that make the line longer than 64 KiB are replaced by "cut":true.
 void log_write(const struct log *log, enum log_level level, const char *event, const char *file,
 	       int line, const struct kv *fields);
 
