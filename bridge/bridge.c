@@ -226,6 +226,15 @@ open_desks(struct bridge *b, struct why *why)
 
 // --- listening ---
 
+static bool
+add_request_id(struct http_req *req, int status, void *ctx)
+{
+	(void)status;
+	(void)ctx;
+	http_reply_header(req, "X-Request-Id", http_req_id(req));
+	return false;
+}
+
 static enum err
 listen_now(struct bridge *b, struct why *why)
 {
@@ -237,6 +246,7 @@ listen_now(struct bridge *b, struct why *why)
 		.n_routes = n_bridge_routes,
 		.ctx = b,
 		.log = &b->log,
+		.after = add_request_id,
 	};
 	return http_server_new(&b->server, b->loop, &o, why);
 }
@@ -269,7 +279,9 @@ open_all(struct bridge *b, struct why *why)
 	TRY(open_wireguard(b, why));
 	TRY(open_tasks(b, why));
 	TRY(open_desks(b, why));
-	load_stepca(b);
+	// Asking for the bridge's own certificate loads the same things.
+	if (b->config.tls != CONFIG_TLS_AUTO)
+		load_stepca(b);
 	if (b->config.tls != CONFIG_TLS_OFF)
 		return own_tls_new(&b->own_tls, b, on_identity, why);
 	uv_timer_start(&b->start_timer, on_start_timer, 0, 0);
