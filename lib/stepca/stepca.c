@@ -144,7 +144,7 @@ call_failed(struct stepca_call *call, const struct stepca_outcome *outcome)
 		call_finish(call, outcome);
 		return;
 	}
-	log_warn(&ca->log, "stepca.retry", KV_STR("call", call->kind->name),
+	log_info(&ca->log, "stepca.retry", KV_STR("call", call->kind->name),
 		 KV_U64("attempt", call->failures), KV_U64("pause_ms", pause), KV_ERR(outcome->err),
 		 KV_STR("why", outcome->why.text));
 	uv_timer_start(&call->timer, on_backoff, pause, 0);
