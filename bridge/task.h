@@ -65,7 +65,7 @@ struct task_counts {
 };
 struct task_counts task_runner_counts(const struct task_runner *r, enum task_system system);
 
-// Pure: how long to wait after the n-th failed attempt (n from 1): "full jitter" between half and
-// all of base * 2^(n-1), at most the ceiling.
+// Pure: how long to wait after the n-th failed attempt (n from 1): at random between half and all
+// of base * 2^(n-1), at most the ceiling.
 enum { TASK_BACKOFF_BASE_MS = 500, TASK_BACKOFF_MAX_MS = 300000 };
 uint64_t task_backoff_ms(unsigned n, struct rng *r);
