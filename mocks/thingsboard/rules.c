@@ -36,7 +36,8 @@ struct rules {
 	char *url;		// NULL: no webhook
 	struct secret token;
 	struct rules_event *waiting;
-	struct rules_event *held; // by the fault "late"
+	struct rules_event *held;   // by the fault "late"
+	struct rules_event *flying; // posted, not answered
 	unsigned in_flight;
 	uint64_t sent;
 	uint64_t ok;
@@ -98,6 +99,12 @@ rules_stop(struct rules *r)
 	uv_close((uv_handle_t *)&r->kick, NULL);
 	http_client_free(r->client);
 	r->client = NULL;
+	struct rules_event *event;
+	struct rules_event *next;
+	DL_FOREACH_SAFE (r->flying, event, next) {
+		DL_DELETE(r->flying, event);
+		event_free(event);
+	}
 }
 
 void
@@ -227,6 +234,7 @@ on_answer(const struct http_answer *answer, void *ctx)
 	struct rules *r = event->rules;
 	bool ok = answer->err == ERR_OK && answer->status >= 200 && answer->status < 300;
 	r->in_flight--;
+	DL_DELETE(r->flying, event);
 	record(r, event, answer, ok);
 	char error[sizeof(r->last_error)];
 	memcpy(error, r->last_error, sizeof(error));
@@ -256,6 +264,7 @@ start_call(struct rules *r, struct rules_event *event)
 	r->sent++;
 	if (http_call_start(NULL, r->client, &request, on_answer, event) == ERR_OK) {
 		r->in_flight++;
+		DL_APPEND(r->flying, event);
 		return;
 	}
 	r->failed++;
