@@ -91,12 +91,17 @@ static enum err
 read_key(struct wg_key *out, const char *path, struct why *why)
 {
 	SECRET_AUTO struct secret text = SECRET_NONE;
-	TRY(secret_from_file(&text, path, why));
+	enum err err = secret_from_file(&text, path, why);
+	if (err) {
+		why_prefix(why, "--private-key");
+		return err;
+	}
 	if (wg_key_parse(out, BYTES(text.text, text.n)) != ERR_OK)
-		return why_set(why, ERR_INPUT,
-			       "%s: the first line is not a WireGuard key (44 base64 characters, "
-			       "as `wg genkey` writes it)",
-			       path);
+		return why_set(
+			why, ERR_INPUT,
+			"--private-key: %s: the first line is not a WireGuard key (44 base64 characters, "
+			"as `wg genkey` writes it)",
+			path);
 	return ERR_OK;
 }
 
