@@ -5,6 +5,7 @@
 
 #include "net/http_client.h"
 #include "pki/trust.h"
+#include "stepca/leaf.h"
 #include "stepca/stepca.h"
 
 // Turns an answer into an outcome. `what` names the call ("sign"), `expected` is its status of
@@ -14,12 +15,12 @@ void stepca_judge(struct stepca_outcome *out, const char *url, const char *what,
 
 // Who may have issued: the root, and the issuers that were verified to it last.
 struct issuers {
-	struct trust *root; // borrowed
-	const char *pin;    // fingerprint that must be among root and issuers
+	const struct trust *root; // borrowed
+	const char *pin;	  // fingerprint that must be among root and issuers
 	bool pin_is_root;
-	char *pem;	       // certChain without the leaf, as it was verified
-	struct trust *issuing; // anchored at the first of them
-	int64_t not_after;     // the earliest of them
+	char *pem;		   // certChain without the leaf, as it was verified
+	struct known_issuer first; // of it
+	int64_t not_after;	   // the earliest of it
 };
 void issuers_fini(struct issuers *i);
 
