@@ -1,22 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // curl's multi interface on the loop. An https URL is shown to curl as http; when curl wants a
-// socket it is given a UNIX one and the address of our gate, a listening UNIX socket on the same
-// loop. What arrives at the gate is tied by a relay to a TLS stream.
-// (CURL_SOCKOPT_ALREADY_CONNECTED would spare the gate, but 7.88.1 calls connect(2) regardless.)
+// socket it is given one that leads to our gate, and what arrives there is tied by a relay to a TLS
+// stream.
 // curl pools connections by host and port: each tls_client is given an address of its own to
 // "connect to", so that connections of different trust or identity never mix.
 #include "net/http_client.h"
 
 #include <curl/curl.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <openssl/crypto.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <uthash.h>
 
 #include "base/clock.h"
-#include "base/file.h"
+#include "net/gate.h"
 #include "net/relay.h"
 
 enum {
@@ -24,8 +20,6 @@ enum {
 	DEFAULT_ANSWER_MAX = 1024 * 1024,
 	POOL_CONNECTIONS = 256,
 	HOST_MAX = 256,
-	GATE_NAME_BYTES = 16, // the kernel's automatic names are 6 bytes long
-	GATE_BACKLOG = 1024,
 };
 
 struct tls_realm { // the pool identity of a tls_client
@@ -41,20 +35,11 @@ struct http_client {
 	struct http_call *calls;
 	struct tls_realm *realms;
 	struct client_relay *relays;
-	struct client_relay *expected; // by the name of curl's end
 	struct gate *gate;
 	unsigned n_realms;
 	int n_watches;
 	bool closing;
 	bool timer_closed;
-};
-
-struct gate {
-	uv_poll_t poll;
-	int fd;
-	int file; // O_PATH: keeps the socket's inode reachable
-	struct sockaddr_un addr;
-	socklen_t addr_len;
 };
 
 struct watch { // a socket of curl's
@@ -69,8 +54,7 @@ struct client_relay {
 	struct http_client *client;
 	struct http_call *call; // the one that waits for it to open, or NULL
 	struct client_relay *prev, *next;
-	char name[GATE_NAME_BYTES]; // what curl's end is bound to, until it came through the gate
-	UT_hash_handle hh;
+	struct gate_ticket ticket;
 };
 
 struct http_call {
@@ -211,8 +195,7 @@ forget_relay(struct client_relay *cr)
 		cr->client->relays = cr->next;
 	if (cr->next)
 		cr->next->prev = cr->prev;
-	if (cr->name[1]) // automatic names begin with a NUL
-		HASH_DELETE(hh, cr->client->expected, cr);
+	gate_forget(cr->client->gate, &cr->ticket);
 	free(cr);
 }
 
@@ -226,36 +209,6 @@ on_relay_end(struct relay *relay, const struct why *why, void *ctx)
 	forget_relay(cr);
 }
 
-static void
-remember_relay(struct client_relay *cr)
-{
-	struct http_client *c = cr->client;
-	cr->next = c->relays;
-	if (cr->next)
-		cr->next->prev = cr;
-	c->relays = cr;
-	HASH_ADD(hh, c->expected, name, sizeof(cr->name), cr);
-}
-
-// A UNIX socket whose automatic name tells us later whose it is.
-static int
-open_named(char name[static GATE_NAME_BYTES])
-{
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	socklen_t len = sizeof(sa_family_t);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -1;
-	if (bind(fd, (struct sockaddr *)&sun, len) < 0) {
-		close(fd);
-		return -1;
-	}
-	len = sizeof(sun);
-	getsockname(fd, (struct sockaddr *)&sun, &len);
-	memcpy(name, sun.sun_path, GATE_NAME_BYTES);
-	return fd;
-}
-
 static curl_socket_t
 open_tls(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -263,28 +216,33 @@ open_tls(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 	struct http_client *c = call->client;
 	(void)purpose;
 	struct client_relay *cr = calloc(1, sizeof(*cr));
-	int fd = cr ? open_named(cr->name) : -1;
+	int fd = cr ? gate_open(c->gate, &cr->ticket) : -1;
 	if (fd < 0) {
 		free(cr);
 		return CURL_SOCKET_BAD;
 	}
 	cr->client = c;
 	cr->call = call;
-	remember_relay(cr);
+	cr->next = c->relays;
+	if (cr->next)
+		cr->next->prev = cr;
+	c->relays = cr;
 	call->relay = cr;
 	call->opened_relay = true;
 	address->family = AF_UNIX;
 	address->protocol = 0;
-	address->addrlen = c->gate->addr_len;
-	memcpy(&address->addr, &c->gate->addr, c->gate->addr_len);
+	address->addrlen = sizeof(struct sockaddr_un);
+	memcpy(&address->addr, gate_address(c->gate), sizeof(struct sockaddr_un));
 	return fd;
 }
 
+// curl's socket came through the gate: tie it to a TLS stream.
 static void
-begin_relay(struct client_relay *cr, int take_fd)
+begin_relay(struct gate_ticket *ticket, int take_fd)
 {
 	static const struct relay_events events = {.on_open = on_relay_open,
 						   .on_end = on_relay_end};
+	struct client_relay *cr = CONTAINER_OF(ticket, struct client_relay, ticket);
 	struct http_call *call = cr->call;
 	struct stream *stream = NULL;
 	if (relay_new(&cr->relay, take_fd, cr->client->loop, &events, cr) != ERR_OK) {
@@ -298,97 +256,6 @@ begin_relay(struct client_relay *cr, int take_fd)
 		return;
 	}
 	relay_take_stream(cr->relay, stream);
-}
-
-static void
-on_gate(uv_poll_t *poll, int status, int events)
-{
-	struct http_client *c = poll->data;
-	(void)status;
-	(void)events;
-	for (;;) {
-		struct sockaddr_un peer = {0};
-		socklen_t len = sizeof(peer);
-		int fd = accept4(c->gate->fd, (struct sockaddr *)&peer, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			return;
-		struct client_relay *cr = NULL;
-		HASH_FIND(hh, c->expected, peer.sun_path, GATE_NAME_BYTES, cr);
-		if (!cr || !cr->call) { // a stranger, or the call was given up meanwhile
-			close(fd);
-			if (cr)
-				forget_relay(cr);
-			continue;
-		}
-		HASH_DELETE(hh, c->expected, cr);
-		memset(cr->name, 0, sizeof(cr->name));
-		begin_relay(cr, fd);
-	}
-}
-
-// curl does not reuse a connection whose address prints as an empty string, which rules out
-// nameless sockets. So the gate has a file for a moment and lives on as a descriptor of it:
-// /proc/self/fd/N.
-static enum err
-gate_bind(struct gate *g)
-{
-	char folder[64];
-	const char *base = getenv("TMPDIR");
-	int n = snprintf(folder, sizeof(folder), "%s/gate.XXXXXX",
-			 base && strlen(base) < 40 ? base : "/tmp");
-	if (n >= (int)sizeof(folder) || !mkdtemp(folder))
-		return ERR_IO;
-	snprintf(g->addr.sun_path, sizeof(g->addr.sun_path), "%s/s", folder);
-	enum err err = ERR_IO;
-	if (bind(g->fd, (struct sockaddr *)&g->addr, sizeof(g->addr)) == 0 &&
-	    (g->file = open(g->addr.sun_path, O_PATH | O_CLOEXEC)) >= 0)
-		err = ERR_OK;
-	unlink(g->addr.sun_path);
-	rmdir(folder);
-	snprintf(g->addr.sun_path, sizeof(g->addr.sun_path), "/proc/self/fd/%d", g->file);
-	g->addr_len = sizeof(g->addr);
-	return err;
-}
-
-static enum err
-gate_open(struct http_client *c)
-{
-	struct gate *g = calloc(1, sizeof(*g));
-	if (!g)
-		return ERR_NOMEM;
-	g->addr.sun_family = AF_UNIX;
-	g->file = -1;
-	g->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (g->fd < 0 || gate_bind(g) != ERR_OK || listen(g->fd, GATE_BACKLOG) < 0 ||
-	    uv_poll_init(c->loop, &g->poll, g->fd) != 0) {
-		fd_close(&g->file);
-		fd_close(&g->fd);
-		free(g);
-		return ERR_IO;
-	}
-	g->poll.data = c;
-	uv_poll_start(&g->poll, UV_READABLE, on_gate);
-	c->gate = g;
-	return ERR_OK;
-}
-
-static void
-on_gate_closed(uv_handle_t *handle)
-{
-	free(CONTAINER_OF(handle, struct gate, poll));
-}
-
-static void
-gate_close(struct http_client *c)
-{
-	if (!c->gate)
-		return;
-	uv_poll_stop(&c->gate->poll);
-	close(c->gate->fd);
-	close(c->gate->file);
-	uv_close((uv_handle_t *)&c->gate->poll, on_gate_closed);
-	c->gate = NULL;
 }
 
 static unsigned
@@ -745,7 +612,7 @@ http_client_new(struct http_client **out, uv_loop_t *loop, struct why *why)
 		return ERR_NOMEM;
 	c->loop = loop;
 	c->multi = curl_multi_init();
-	if (!c->multi || gate_open(c) != ERR_OK) {
+	if (!c->multi || gate_new(&c->gate, loop, begin_relay) != ERR_OK) {
 		curl_multi_cleanup(c->multi);
 		free(c);
 		return why_set(why, ERR_INTERNAL, "the HTTP client did not start");
@@ -784,7 +651,7 @@ http_client_free(struct http_client *c)
 			relay_end(cr->relay, false);
 		forget_relay(cr);
 	}
-	gate_close(c);
+	gate_free(c->gate);
 	struct tls_realm *realm, *next;
 	HASH_ITER (hh, c->realms, realm, next) {
 		HASH_DEL(c->realms, realm);

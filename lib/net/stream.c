@@ -1,75 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 // A stream is a socket, perhaps an SSL on it, one poll handle and one timer. The timer has one use
-// per phase: the handshake's limit, then "deliver on the next turn" (a kick), then the limit of a
-// close. Callbacks never run inside stream_* calls: what such a call finds out is kept and kicked.
-#include "net/stream.h"
+// per phase: the handshake's limit, then "deliver on the next turn" (a stream_kick), then the limit
+// of a close. Callbacks never run inside stream_* calls: what such a call finds out is kept and
+// kicked.
+#include "net/stream_internal.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "net/acceptor.h"
-
 enum {
-	HANDSHAKE_LIMIT_MS = 15000,
 	CLOSE_LIMIT_MS = 5000,
 	READ_CHUNK_BYTES = 16 * 1024,
 	OUT_MAX_BYTES = 8 * 1024 * 1024,
 };
 
-enum phase {
-	PHASE_RESOLVING,
-	PHASE_CONNECTING,
-	PHASE_HANDSHAKE,
-	PHASE_OPEN,
-	PHASE_CLOSING, // the owner has let go: flush, FIN, wait for the peer's
-	PHASE_DEAD,
-};
-
-struct stream {
-	uv_poll_t poll;
-	uv_timer_t timer;
-	uv_getaddrinfo_t *resolve;
-	struct addrinfo *found;
-	const struct addrinfo *next;
-	uv_loop_t *loop;
-	SSL *ssl;
-	struct stream_events events;
-	void *ctx;
-	struct addr peer;
-	struct buf out;
-	size_t out_sent;
-	struct why why;
-	int fd;
-	int open_handles;
-	uint16_t port;
-	enum phase phase;
-	bool server;
-	bool poll_live;
-	bool paused;
-	bool failed; // why is set, on_close is due
-	bool fin_sent;
-	bool fin_wanted;
-	bool write_blocked; // on_drain is due once the rest has left
-	bool writing_wants_read;
-};
-
 static void on_poll(uv_poll_t *poll, int status, int events);
 static void on_timer(uv_timer_t *timer);
-static void connect_next(struct stream *s);
 
-static void
-kick(struct stream *s)
+void
+stream_kick(struct stream *s)
 {
 	if (s->phase < PHASE_CLOSING)
 		uv_timer_start(&s->timer, on_timer, 0, 0);
 }
 
-static void
-on_handle_closed(uv_handle_t *handle)
+void
+stream_start_timer(struct stream *s, uint64_t ms)
+{
+	uv_timer_start(&s->timer, on_timer, ms, 0);
+}
+
+void
+stream_on_handle_closed(uv_handle_t *handle)
 {
 	struct stream *s = handle->data;
 	if (--s->open_handles > 0)
@@ -83,7 +47,7 @@ release_socket(struct stream *s)
 {
 	if (s->poll_live) {
 		uv_poll_stop(&s->poll);
-		uv_close((uv_handle_t *)&s->poll, on_handle_closed);
+		uv_close((uv_handle_t *)&s->poll, stream_on_handle_closed);
 		s->poll_live = false;
 	}
 	SSL_free(s->ssl);
@@ -93,8 +57,8 @@ release_socket(struct stream *s)
 	s->fd = -1;
 }
 
-static void
-destroy(struct stream *s)
+void
+stream_destroy(struct stream *s)
 {
 	if (s->phase == PHASE_DEAD)
 		return;
@@ -104,25 +68,25 @@ destroy(struct stream *s)
 		uv_cancel((uv_req_t *)s->resolve);
 	uv_freeaddrinfo(s->found);
 	s->found = NULL;
-	uv_close((uv_handle_t *)&s->timer, on_handle_closed);
+	uv_close((uv_handle_t *)&s->timer, stream_on_handle_closed);
 }
 
-static void
-report_close(struct stream *s)
+void
+stream_report_close(struct stream *s)
 {
 	if (s->phase == PHASE_CLOSING) {
-		destroy(s);
+		stream_destroy(s);
 		return;
 	}
 	const struct why why = s->why;
 	const struct stream_events events = s->events;
 	void *ctx = s->ctx;
-	destroy(s);
+	stream_destroy(s);
 	events.on_close(s, &why, ctx);
 }
 
-static enum err
-set_failed(struct stream *s, enum err err, const char *text)
+enum err
+stream_set_failed(struct stream *s, enum err err, const char *text)
 {
 	if (!s->failed) {
 		s->failed = true;
@@ -131,15 +95,15 @@ set_failed(struct stream *s, enum err err, const char *text)
 	return err;
 }
 
-static enum err
-socket_failed(struct stream *s, int cause)
+enum err
+stream_socket_failed(struct stream *s, int cause)
 {
-	return set_failed(s, cause == ECONNREFUSED ? ERR_UPSTREAM_DOWN : ERR_CLOSED,
-			  strerror(cause));
+	return stream_set_failed(s, cause == ECONNREFUSED ? ERR_UPSTREAM_DOWN : ERR_CLOSED,
+				 strerror(cause));
 }
 
-static void
-update_poll(struct stream *s)
+void
+stream_update_poll(struct stream *s)
 {
 	if (!s->poll_live)
 		return;
@@ -175,7 +139,7 @@ tls_failed(struct stream *s)
 	if (verify != X509_V_OK && !has_alert(code) && !s->server)
 		snprintf(text, sizeof(text), "certificate verify failed: %s",
 			 X509_verify_cert_error_string(verify));
-	return set_failed(s, ERR_TLS, text);
+	return stream_set_failed(s, ERR_TLS, text);
 }
 
 // What an SSL call that did not succeed means. ERR_MORE: wait for the socket.
@@ -191,11 +155,11 @@ tls_outcome(struct stream *s, int ret)
 		return ERR_CLOSED;
 	case SSL_ERROR_SYSCALL:
 		ERR_clear_error();
-		return socket_failed(s, cause ? cause : ECONNRESET);
+		return stream_socket_failed(s, cause ? cause : ECONNRESET);
 	default:
 		if (ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
 			ERR_clear_error();
-			return socket_failed(s, ECONNRESET);
+			return stream_socket_failed(s, ECONNRESET);
 		}
 		return tls_failed(s);
 	}
@@ -216,14 +180,14 @@ flush(struct stream *s)
 			if (ret != 1) {
 				s->writing_wants_read = SSL_want_read(s->ssl);
 				enum err err = tls_outcome(s, ret);
-				return err == ERR_CLOSED ? socket_failed(s, EPIPE) : err;
+				return err == ERR_CLOSED ? stream_socket_failed(s, EPIPE) : err;
 			}
 		} else {
 			ssize_t ret = send(s->fd, p, n, MSG_NOSIGNAL);
 			if (ret < 0 && (errno == EAGAIN || errno == EINTR))
 				return ERR_MORE;
 			if (ret < 0)
-				return socket_failed(s, errno);
+				return stream_socket_failed(s, errno);
 			sent = (size_t)ret;
 		}
 		s->writing_wants_read = false;
@@ -253,7 +217,7 @@ after_write(struct stream *s)
 {
 	enum err err = flush(s);
 	if (s->failed) {
-		report_close(s);
+		stream_report_close(s);
 		return;
 	}
 	if (err == ERR_OK && (s->fin_wanted || s->phase == PHASE_CLOSING))
@@ -264,7 +228,7 @@ after_write(struct stream *s)
 			s->events.on_drain(s, s->ctx);
 	}
 	if (s->phase < PHASE_DEAD)
-		update_poll(s);
+		stream_update_poll(s);
 }
 
 // One read. ERR_MORE: nothing there; ERR_CLOSED without failed: clean end.
@@ -279,7 +243,8 @@ read_some(struct stream *s, uint8_t *chunk, size_t room, size_t *got)
 	}
 	ssize_t n = recv(s->fd, chunk, room, 0);
 	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? ERR_MORE : socket_failed(s, errno);
+		return errno == EAGAIN || errno == EINTR ? ERR_MORE
+							 : stream_socket_failed(s, errno);
 	*got = (size_t)n;
 	return n == 0 ? ERR_CLOSED : ERR_OK;
 }
@@ -298,7 +263,7 @@ after_read(struct stream *s)
 		if (err != ERR_OK) {
 			if (!s->failed)
 				why_set(&s->why, ERR_OK, "the peer closed the connection");
-			report_close(s);
+			stream_report_close(s);
 			return;
 		}
 		if (s->phase == PHASE_OPEN)
@@ -332,37 +297,13 @@ handshake(struct stream *s)
 	}
 	enum err err = tls_outcome(s, ret);
 	if (err == ERR_MORE) {
-		update_poll(s);
+		stream_update_poll(s);
 		return;
 	}
 	if (!s->failed)
-		set_failed(s, ERR_CLOSED,
-			   "the peer closed the connection during the TLS handshake");
-	report_close(s);
-}
-
-static void
-on_retry_closed(uv_handle_t *handle)
-{
-	struct stream *s = handle->data;
-	if (s->phase == PHASE_CONNECTING)
-		connect_next(s);
-	on_handle_closed(handle);
-}
-
-// The name has perhaps more addresses ("localhost" is two). The poll handle must be gone first.
-static void
-retry_elsewhere(struct stream *s)
-{
-	if (!s->next) {
-		report_close(s);
-		return;
-	}
-	uv_poll_stop(&s->poll);
-	s->poll_live = false;
-	close(s->fd);
-	s->fd = -1;
-	uv_close((uv_handle_t *)&s->poll, on_retry_closed);
+		stream_set_failed(s, ERR_CLOSED,
+				  "the peer closed the connection during the TLS handshake");
+	stream_report_close(s);
 }
 
 static void
@@ -372,8 +313,8 @@ connected(struct stream *s)
 	socklen_t len = sizeof(cause);
 	getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &cause, &len);
 	if (cause) {
-		socket_failed(s, cause);
-		retry_elsewhere(s);
+		stream_socket_failed(s, cause);
+		stream_retry_elsewhere(s);
 		return;
 	}
 	s->failed = false;
@@ -384,7 +325,7 @@ connected(struct stream *s)
 	s->phase = PHASE_HANDSHAKE;
 	if (SSL_set_fd(s->ssl, s->fd) != 1) {
 		tls_failed(s);
-		report_close(s);
+		stream_report_close(s);
 		return;
 	}
 	handshake(s);
@@ -423,26 +364,26 @@ on_timer(uv_timer_t *timer)
 	switch (s->phase) {
 	case PHASE_OPEN:
 		if (s->failed) {
-			report_close(s);
+			stream_report_close(s);
 			return;
 		}
 		after_read(s);
 		return;
 	case PHASE_CLOSING:
-		destroy(s);
+		stream_destroy(s);
 		return;
 	case PHASE_DEAD:
 		return;
 	default:
 		if (!s->failed)
-			set_failed(s, ERR_TIMEOUT,
-				   s->phase == PHASE_HANDSHAKE ? "TLS handshake timed out"
-							       : "connect timed out");
-		report_close(s);
+			stream_set_failed(s, ERR_TIMEOUT,
+					  s->phase == PHASE_HANDSHAKE ? "TLS handshake timed out"
+								      : "connect timed out");
+		stream_report_close(s);
 	}
 }
 
-static struct stream *
+struct stream *
 stream_alloc(uv_loop_t *loop, const struct stream_events *events, void *ctx)
 {
 	struct stream *s = calloc(1, sizeof(*s));
@@ -459,8 +400,8 @@ stream_alloc(uv_loop_t *loop, const struct stream_events *events, void *ctx)
 	return s;
 }
 
-static enum err
-watch_socket(struct stream *s, int fd)
+enum err
+stream_watch_socket(struct stream *s, int fd)
 {
 	if (uv_poll_init(s->loop, &s->poll, fd) != 0)
 		return ERR_IO;
@@ -476,10 +417,10 @@ stream_accept(struct stream **out, uv_loop_t *loop, int take_fd, struct tls_serv
 	      const struct stream_events *events, void *ctx)
 {
 	struct stream *s = stream_alloc(loop, events, ctx);
-	if (!s || watch_socket(s, take_fd) != ERR_OK) {
+	if (!s || stream_watch_socket(s, take_fd) != ERR_OK) {
 		close(take_fd);
 		if (s)
-			destroy(s);
+			stream_destroy(s);
 		return ERR_NOMEM;
 	}
 	s->server = true;
@@ -490,151 +431,16 @@ stream_accept(struct stream **out, uv_loop_t *loop, int take_fd, struct tls_serv
 		s->ssl = SSL_new(tls_server_ctx(tls));
 		if (!s->ssl || SSL_set_fd(s->ssl, take_fd) != 1) {
 			ERR_clear_error();
-			destroy(s);
+			stream_destroy(s);
 			return ERR_NOMEM;
 		}
 		SSL_set_accept_state(s->ssl);
 		s->phase = PHASE_HANDSHAKE;
-		uv_timer_start(&s->timer, on_timer, HANDSHAKE_LIMIT_MS, 0);
+		uv_timer_start(&s->timer, on_timer, STREAM_HANDSHAKE_LIMIT_MS, 0);
 	} else {
 		s->phase = PHASE_CONNECTING; // writable at once: on_open then comes from the loop
 	}
-	update_poll(s);
-	*out = s;
-	return ERR_OK;
-}
-
-static bool
-begin_connect(struct stream *s, const struct sockaddr *sa, socklen_t len)
-{
-	const int on = 1;
-	int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		socket_failed(s, errno);
-		return false;
-	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (connect(fd, sa, len) < 0 && errno != EINPROGRESS) {
-		socket_failed(s, errno);
-		close(fd);
-		return false;
-	}
-	memcpy(&s->peer.ss, sa, len);
-	s->peer.len = len;
-	if (watch_socket(s, fd) != ERR_OK) {
-		close(fd);
-		return false;
-	}
-	s->phase = PHASE_CONNECTING;
-	update_poll(s);
-	return true;
-}
-
-// Tries the addresses that are left, in order; the last failure is the one that is told.
-static void
-connect_next(struct stream *s)
-{
-	while (s->next) {
-		struct sockaddr_storage ss;
-		const struct addrinfo *ai = s->next;
-		s->next = ai->ai_next;
-		memcpy(&ss, ai->ai_addr, ai->ai_addrlen);
-		if (ss.ss_family == AF_INET6)
-			((struct sockaddr_in6 *)&ss)->sin6_port = htons(s->port);
-		else
-			((struct sockaddr_in *)&ss)->sin_port = htons(s->port);
-		if (begin_connect(s, (struct sockaddr *)&ss, ai->ai_addrlen))
-			return;
-	}
-	kick(s);
-}
-
-static void
-on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
-{
-	struct stream *s = req->data;
-	free(req);
-	if (s->phase == PHASE_DEAD) {
-		uv_freeaddrinfo(found);
-		on_handle_closed((uv_handle_t *)&s->timer); // the request's share of the stream
-		return;
-	}
-	s->open_handles--;
-	s->resolve = NULL;
-	s->found = found;
-	s->next = found;
-	if (status != 0) {
-		set_failed(s, ERR_UPSTREAM_DOWN, uv_strerror(status));
-		kick(s);
-		return;
-	}
-	connect_next(s);
-}
-
-static enum err
-begin_resolve(struct stream *s, const char *host)
-{
-	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	s->resolve = calloc(1, sizeof(*s->resolve));
-	if (!s->resolve)
-		return ERR_NOMEM;
-	s->resolve->data = s;
-	if (uv_getaddrinfo(s->loop, s->resolve, on_resolved, host, NULL, &hints) != 0) {
-		free(s->resolve);
-		s->resolve = NULL;
-		return ERR_IO;
-	}
-	s->open_handles++; // the stream outlives its request
-	return ERR_OK;
-}
-
-static enum err
-prepare_tls(struct stream *s, const char *host, struct tls_client *tls)
-{
-	struct in6_addr scratch;
-	bool literal =
-		inet_pton(AF_INET, host, &scratch) == 1 || inet_pton(AF_INET6, host, &scratch) == 1;
-	s->ssl = SSL_new(tls_client_ctx(tls));
-	if (!s->ssl)
-		return ERR_NOMEM;
-	SSL_set_connect_state(s->ssl);
-	X509_VERIFY_PARAM *param = SSL_get0_param(s->ssl);
-	int ok = literal ? X509_VERIFY_PARAM_set1_ip_asc(param, host)
-			 : X509_VERIFY_PARAM_set1_host(param, host, 0) &&
-				   SSL_set_tlsext_host_name(s->ssl, host) == 1;
-	return ok ? ERR_OK : ERR_INPUT;
-}
-
-enum err
-stream_connect(struct stream **out, uv_loop_t *loop, const char *host, uint16_t port,
-	       struct tls_client *tls, const struct stream_events *events, void *ctx)
-{
-	struct stream *s = stream_alloc(loop, events, ctx);
-	if (!s)
-		return ERR_NOMEM;
-	s->port = port;
-	s->phase = PHASE_RESOLVING;
-	enum err err = tls ? prepare_tls(s, host, tls) : ERR_OK;
-	char text[ADDR_TEXT_BYTES];
-	struct addr literal;
-	if (err == ERR_OK) {
-		int n = snprintf(text, sizeof(text), strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
-				 port);
-		bool fits = n > 0 && n < (int)sizeof(text);
-		if (*host && fits && addr_parse(&literal, text, NULL) == ERR_OK) {
-			if (!begin_connect(s, (struct sockaddr *)&literal.ss, literal.len))
-				kick(s);
-		} else {
-			err = begin_resolve(s, host);
-		}
-	}
-	if (err != ERR_OK) {
-		ERR_clear_error();
-		destroy(s);
-		return err;
-	}
-	if (!s->failed)
-		uv_timer_start(&s->timer, on_timer, HANDSHAKE_LIMIT_MS, 0);
+	stream_update_poll(s);
 	*out = s;
 	return ERR_OK;
 }
@@ -649,11 +455,11 @@ stream_write(struct stream *s, struct bytes data)
 		return ERR_OK;
 	enum err err = flush(s);
 	if (s->failed)
-		kick(s);
+		stream_kick(s);
 	else if (err == ERR_MORE)
 		s->write_blocked = true;
 	if (err == ERR_MORE)
-		update_poll(s);
+		stream_update_poll(s);
 	return ERR_OK;
 }
 
@@ -668,7 +474,7 @@ stream_pause(struct stream *s)
 {
 	s->paused = true;
 	if (s->phase == PHASE_OPEN)
-		update_poll(s);
+		stream_update_poll(s);
 }
 
 void
@@ -679,8 +485,8 @@ stream_resume(struct stream *s)
 	s->paused = false;
 	if (s->phase != PHASE_OPEN)
 		return;
-	update_poll(s);
-	kick(s); // what lies decrypted in the SSL wakes no poll
+	stream_update_poll(s);
+	stream_kick(s); // what lies decrypted in the SSL wakes no poll
 }
 
 void
@@ -689,19 +495,19 @@ stream_close(struct stream *s)
 	if (s->phase >= PHASE_CLOSING)
 		return;
 	if (s->phase != PHASE_OPEN || s->failed) {
-		destroy(s);
+		stream_destroy(s);
 		return;
 	}
 	s->phase = PHASE_CLOSING;
 	uv_timer_start(&s->timer, on_timer, CLOSE_LIMIT_MS, 0);
 	enum err err = flush(s);
 	if (s->failed) {
-		destroy(s);
+		stream_destroy(s);
 		return;
 	}
 	if (err == ERR_OK)
 		send_fin(s);
-	update_poll(s);
+	stream_update_poll(s);
 }
 
 void
@@ -720,7 +526,7 @@ stream_reset(struct stream *s)
 		return;
 	if (s->fd >= 0)
 		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	destroy(s);
+	stream_destroy(s);
 }
 
 SSL *
