@@ -118,6 +118,17 @@ write_subject_key_id(struct der_writer *w, struct bytes spki)
 	close_extension(w, extension, value);
 }
 
+enum err
+cert_write_subject_key_id(struct buf *out, const EVP_PKEY *key)
+{
+	BUF_AUTO struct buf spki;
+	buf_init(&spki, CERT_DER_MAX);
+	TRY(key_public_to_der(&spki, key));
+	struct der_writer w = DER_WRITER(out);
+	write_subject_key_id(&w, buf_bytes(&spki));
+	return w.err;
+}
+
 static void
 write_sans(struct der_writer *w, const struct san_list *sans)
 {

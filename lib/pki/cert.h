@@ -61,6 +61,9 @@ enum err ERR_MUST_CHECK cert_issue(X509 **out, const struct cert_ca *ca,
 // Self-signed with t->key.
 enum err ERR_MUST_CHECK cert_issue_root(X509 **out, const struct cert_template *t);
 
+// Appends the encoded subjectKeyIdentifier extension of a key (SHA-1 of its bits).
+enum err ERR_MUST_CHECK cert_write_subject_key_id(struct buf *out, const EVP_PKEY *key);
+
 // --- PEM ---
 enum err ERR_MUST_CHECK cert_to_pem(struct buf *out, const X509 *cert);
 enum err ERR_MUST_CHECK cert_chain_to_pem(struct buf *out, const STACK_OF(X509) * chain);

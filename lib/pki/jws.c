@@ -92,7 +92,7 @@ jws_free(struct jws *jws)
 static json_t *
 object_from(struct bytes text)
 {
-	json_t *json = json_loadb((const char *)text.p, text.n, 0, NULL);
+	json_t *json = json_loadb((const char *)text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
 	if (json_is_object(json))
 		return json;
 	json_decref(json);

@@ -74,13 +74,26 @@ push(struct san_list *l, enum san_type type, char *take_text)
 	return ERR_OK;
 }
 
+static enum err
+push_ip(struct san_list *l, struct bytes raw)
+{
+	char text[INET6_ADDRSTRLEN];
+	if (raw.n != 4 && raw.n != 16)
+		return ERR_SYNTAX;
+	if (!inet_ntop(raw.n == 4 ? AF_INET : AF_INET6, raw.p, text, sizeof(text)))
+		return ERR_INTERNAL;
+	return push(l, SAN_IP, strdup(text));
+}
+
 enum err
 san_list_add(struct san_list *l, enum san_type type, const char *text)
 {
 	uint8_t ip[16];
-	if (type == SAN_IP ? ip_from_text(ip, text) == 0 : !is_ascii(text))
-		return ERR_INPUT;
-	return push(l, type, strdup(text));
+	if (type == SAN_IP) {
+		size_t n = ip_from_text(ip, text);
+		return n ? push_ip(l, BYTES(ip, n)) : ERR_INPUT;
+	}
+	return is_ascii(text) ? push(l, type, strdup(text)) : ERR_INPUT;
 }
 
 enum err
@@ -131,17 +144,6 @@ san_list_to_der(struct buf *out, const struct san_list *l)
 	}
 	der_close(&w, names);
 	return w.err;
-}
-
-static enum err
-push_ip(struct san_list *l, struct bytes raw)
-{
-	char text[INET6_ADDRSTRLEN];
-	if (raw.n != 4 && raw.n != 16)
-		return ERR_SYNTAX;
-	if (!inet_ntop(raw.n == 4 ? AF_INET : AF_INET6, raw.p, text, sizeof(text)))
-		return ERR_INTERNAL;
-	return push(l, SAN_IP, strdup(text));
 }
 
 // A NUL inside a name would let "good\0evil" pass as "good": such names are refused, as is 8-bit.

@@ -24,7 +24,8 @@ struct san_list {
 void san_list_init(struct san_list *l);
 void san_list_fini(struct san_list *l);
 #define SAN_LIST_AUTO __attribute__((cleanup(san_list_fini)))
-// Copies text. ERR_INPUT when an IP address does not parse or another type is not ASCII.
+// Copies text; an IP address in its canonical form. ERR_INPUT when an IP address does not parse or
+// another type is not ASCII.
 enum err ERR_MUST_CHECK san_list_add(struct san_list *l, enum san_type type, const char *text);
 // dNSName, or iPAddress when text is an IP literal.
 enum err ERR_MUST_CHECK san_list_add_host(struct san_list *l, const char *text);
