@@ -89,6 +89,7 @@ exit_code_of(enum err err)
 		return EX_UNAVAILABLE;
 	case ERR_INPUT:
 	case ERR_SYNTAX:
+	case ERR_NOT_FOUND:
 		return EX_CONFIG;
 	case ERR_IO:
 		return EX_OSERR;
@@ -137,7 +138,6 @@ on_fatal(enum err err, const struct why *why, void *owner)
 {
 	struct program *p = owner;
 	log_error(&p->bridge.log, "bridge.fatal", KV_ERR(err), KV_STR("why", why->text));
-	fprintf(stderr, "iot-bridge: %s\n", why->text);
 	p->exit_code = exit_code_of(err);
 	close_all(p);
 }
@@ -149,7 +149,6 @@ on_stop(void *ctx)
 	if (p->closing)
 		return;
 	log_info(&p->bridge.log, "bridge.stopping");
-	notify_line("STOPPING=1");
 	bridge_drain(&p->bridge, close_all, p);
 }
 
