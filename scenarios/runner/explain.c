@@ -154,6 +154,8 @@ value_schema(const struct schema_key *key)
 	case SCHEMA_MATCHERS:
 	case SCHEMA_MATRIX:
 		return typed("object");
+	case SCHEMA_THRESHOLDS:
+		return json_pack("{s:s,s:{s:s}}", "type", "array", "items", "type", "object");
 	case SCHEMA_TEXT:
 		return scalar_schema();
 	default:

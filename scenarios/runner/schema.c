@@ -6,6 +6,7 @@
 #include "base/id.h"
 #include "runner/matcher.h"
 #include "runner/mem.h"
+#include "runner/thresholds.h"
 #include "runner/value.h"
 #include "runner/vars.h"
 
@@ -80,6 +81,7 @@ schema_type_text(enum schema_type type)
 		[SCHEMA_VALUES] = "map of names and values",
 		[SCHEMA_MATCHERS] = "map of paths and matchers",
 		[SCHEMA_MATRIX] = "map of names and lists",
+		[SCHEMA_THRESHOLDS] = "list of `metric: condition`",
 		[SCHEMA_ANY] = "any value",
 	};
 	return text[type];
@@ -296,6 +298,10 @@ check_value(const struct schema_key *key, struct node *value, struct diags *diag
 	case SCHEMA_MATRIX:
 		check_matrix(&c, value);
 		break;
+	case SCHEMA_THRESHOLDS:
+		if (want_type(&c, value, NODE_LIST))
+			thresholds_check(value, diags);
+		break;
 	case SCHEMA_DEVICE:
 	case SCHEMA_TEXTS:
 		check_scalars(&c, value);
@@ -369,7 +375,8 @@ void
 schema_check(struct node *node, const char *object, struct diags *diags)
 {
 	const struct schema_key *shorthand = shorthand_of(object);
-	// What a variable stands for is only known when it is filled in; then the check comes again.
+	// What a variable stands for is only known when it is filled in; then the check comes
+	// again.
 	if (node->type == NODE_TEXT && vars_has_reference(node->text))
 		return;
 	if (node->type != NODE_MAP && shorthand)

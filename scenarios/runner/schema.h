@@ -13,16 +13,17 @@ enum schema_type {
 	SCHEMA_INT,    // min..max
 	SCHEMA_NUMBER, // min..max
 	SCHEMA_BOOL,
-	SCHEMA_DURATION, // "5s"; min..max in ms
-	SCHEMA_ENUM,	 // one of the words in `of`, separated by |
-	SCHEMA_DEVICE,	 // a device id, or a list of them
-	SCHEMA_TEXTS,	 // a scalar or a list of scalars
-	SCHEMA_OBJECT,	 // a map with the keys of object `of`
-	SCHEMA_LIST,	 // a list of such maps
-	SCHEMA_VALUES,	 // a map with free keys and scalars (or lists of them)
-	SCHEMA_MATCHERS, // a map from paths to matchers
-	SCHEMA_MATRIX,	 // a map from names to non-empty lists of anything
-	SCHEMA_ANY,	 // whatever; another program judges it
+	SCHEMA_DURATION,   // "5s"; min..max in ms
+	SCHEMA_ENUM,	   // one of the words in `of`, separated by |
+	SCHEMA_DEVICE,	   // a device id, or a list of them
+	SCHEMA_TEXTS,	   // a scalar or a list of scalars
+	SCHEMA_OBJECT,	   // a map with the keys of object `of`
+	SCHEMA_LIST,	   // a list of such maps
+	SCHEMA_VALUES,	   // a map with free keys and scalars (or lists of them)
+	SCHEMA_MATCHERS,   // a map from paths to matchers
+	SCHEMA_MATRIX,	   // a map from names to non-empty lists of anything
+	SCHEMA_THRESHOLDS, // a list of `metric: condition`
+	SCHEMA_ANY,	   // whatever; another program judges it
 	SCHEMA_TYPES
 };
 
