@@ -89,9 +89,9 @@ open_upstream_tls(struct tls_client **out, const char *url, const char *ca_file,
 		  struct why *why)
 {
 	BUF_AUTO struct buf roots;
-	if (!url || strncmp(url, "https://", 8) != 0)
-		return ERR_OK;
 	buf_init(&roots, ROOTS_MAX_BYTES);
+	if (strncmp(url, "https://", 8) != 0)
+		return ERR_OK;
 	enum err err = file_read(&roots, ca_file ? ca_file : system_roots, why);
 	struct tls_client_options o = {.roots_pem = buf_bytes(&roots), .alpn = "http/1.1"};
 	if (err == ERR_OK)
