@@ -17,7 +17,7 @@ virtual_now(void *ctx)
 void
 fx_init(struct fixture *fx, const char *subnet)
 {
-	*fx = (struct fixture){.subnet = subnet, .now_ms = 1800000000000, .log = {.fd = -1}};
+	*fx = (struct fixture){.subnet = subnet, .now_ms = 1800000000000, .log = log_new("test", getenv("TEST_LOG") ? LOG_DEBUG : LOG_OFF)};
 	snprintf(fx->folder, sizeof(fx->folder), "/tmp/bridge-store-XXXXXX");
 	cr_assert(mkdtemp(fx->folder) != NULL);
 	snprintf(fx->database, sizeof(fx->database), "%.100s/bridge.db", fx->folder);
@@ -38,7 +38,7 @@ fx_open(struct fixture *fx, struct why *why)
 		.log = &fx->log,
 		.database = fx->database,
 		.import_peers = fx->import[0] ? fx->import : NULL,
-		.now_ms = virtual_now,
+		.now_ms = fx->wall_clock ? NULL : virtual_now,
 		.now_ctx = fx,
 	};
 	enum err err = pool_parse(&o.pool, fx->subnet, why);
@@ -239,7 +239,7 @@ fx_key(unsigned n)
 	static char keys[4][WG_KEY_CHARS + 1];
 	static unsigned next;
 	char *key = keys[next++ % 4];
-	snprintf(key, WG_KEY_CHARS + 1, "%043u=", n);
+	snprintf(key, WG_KEY_CHARS + 1, "%042u0=", n);
 	return key;
 }
 

@@ -33,6 +33,7 @@ struct fixture {
 	char import[PATH_MAX];
 	const char *subnet;
 	int64_t now_ms;
+	bool wall_clock; // instead of now_ms
 	int due_calls;
 	struct result r; // of the last operation
 };
@@ -68,7 +69,7 @@ enum err fx_list(struct fixture *fx, const char *after, size_t limit, uint32_t s
 const struct task_row *fx_task(const struct fixture *fx, enum task_kind kind);
 // Runs a decommission to its end.
 void fx_decommission_fully(struct fixture *fx, const char *id);
-// A made-up WireGuard key: 44 characters, different for every n.
+// A made-up WireGuard key: well-formed base64, different for every n.
 const char *fx_key(unsigned n);
 // "10.8.0.2" of the last result's device.
 const char *fx_ip(const struct fixture *fx);
