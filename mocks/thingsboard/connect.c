@@ -335,6 +335,16 @@ peer_name(char **out, X509 **leaf, struct session *s)
 	return *leaf ? cert_cn(out, *leaf) : ERR_OK;
 }
 
+// OpenSSL keeps the issuers, 5 KiB a certificate, for as long as the connection lives; nobody asks
+// for them again. The stack stays its own, empty.
+static void
+drop_issuers(struct session *s)
+{
+	STACK_OF(X509) *issuers = SSL_get_peer_cert_chain(stream_ssl(s->stream));
+	while (issuers && sk_X509_num(issuers) > 0)
+		X509_free(sk_X509_pop(issuers));
+}
+
 static void
 decide(struct session *s)
 {
@@ -349,6 +359,7 @@ decide(struct session *s)
 		outcome = identify_by_token(&device, s, &why);
 	else if (identify_by_certificate(&device, s, leaf, cn, &why) == ERR_OK)
 		outcome = OUTCOME_ACCEPTED;
+	drop_issuers(s);
 	if (outcome == OUTCOME_ACCEPTED)
 		open_session(s, device);
 	else

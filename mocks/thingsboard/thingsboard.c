@@ -222,23 +222,49 @@ thingsboard_reset(struct thingsboard *tb)
 	devices_clear(&tb->devices);
 }
 
+struct webhook_input {
+	const char *url;
+	const char *ca_file;
+	const char *token;
+};
+
 static enum err
-set_webhook(struct thingsboard *tb, json_t *json, struct why *why)
+read_webhook(struct webhook_input *in, const json_t *json, struct why *why)
 {
-	const char *url = NULL;
-	const char *ca_file = NULL;
-	const char *token = NULL;
-	json_error_t error;
-	if (json_unpack_ex(json, &error, JSON_STRICT, "{s:s?, s?:s?, s?:s?}", "url", &url,
-			   "ca_file", &ca_file, "token", &token))
-		return why_set(why, ERR_INPUT,
-			       "%.200s; known are url (text or null), ca_file, token", error.text);
+	const struct {
+		const char *key;
+		const char **text;
+	} known[] = {
+		{"url",	&in->url	},
+		   {"ca_file", &in->ca_file},
+		      {"token",	&in->token  }
+	   };
+	size_t n = 0;
+	for (size_t i = 0; i < N_ELEMENTS(known); i++) {
+		const json_t *value = json_object_get(json, known[i].key);
+		if (value && !json_is_null(value) && !json_is_string(value))
+			return why_set(why, ERR_INPUT, "%s must be a text or null", known[i].key);
+		*known[i].text = json_string_value(value);
+		n += value != NULL;
+	}
+	if (!json_object_get(json, "url"))
+		return why_set(why, ERR_INPUT, "url is missing: a text, or null for no webhook");
+	if (n != json_object_size(json))
+		return why_set(why, ERR_INPUT, "unknown field; known are url, ca_file, token");
+	return ERR_OK;
+}
+
+static enum err
+set_webhook(struct thingsboard *tb, const json_t *json, struct why *why)
+{
+	struct webhook_input in = {0};
 	BUF_AUTO struct buf ca;
 	buf_init(&ca, CA_FILE_MAX);
-	if (ca_file)
-		TRY(file_read(&ca, ca_file, why));
-	return rules_set_webhook(tb->rules, url, buf_bytes(&ca),
-				 token ? BYTES_STR(token) : BYTES_NONE, why);
+	TRY(read_webhook(&in, json, why));
+	if (in.ca_file)
+		TRY(file_read(&ca, in.ca_file, why));
+	return rules_set_webhook(tb->rules, in.url, buf_bytes(&ca),
+				 in.token ? BYTES_STR(in.token) : BYTES_NONE, why);
 }
 
 void

@@ -324,3 +324,49 @@ Test(thingsboard_connect, fault_webhook_late)
 	while (f.webhook_calls < 1)
 		uv_run(&f.loop, UV_RUN_ONCE);
 }
+
+static void
+put_webhook(struct addr admin, const char *body, int status)
+{
+	ANSWER_AUTO struct mock_answer a = mock_call(&f.loop, admin, "PUT", "/webhook", NULL, body);
+	cr_expect(eq(int, a.status, status), "%s: %s", body, a.body);
+}
+
+Test(thingsboard_connect, webhook_is_set_over_the_admin_api)
+{
+	static const struct http_route routes[] = {
+		{"PUT", "/webhook", thingsboard_put_webhook, 65536, "webhook.put"},
+	};
+	struct http_server *server = NULL;
+	struct http_server_options o = {.server_name = "admin",
+					.routes = routes,
+					.n_routes = 1,
+					.ctx = f.tb,
+					.log = &f.log};
+	cr_assert(eq(int, addr_parse(&o.addr, "127.0.0.1:0", NULL), ERR_OK));
+	cr_assert(eq(int, http_server_new(&server, &f.loop, &o, NULL), ERR_OK));
+	struct addr admin = http_server_addr(server);
+	char here[ADDR_TEXT_BYTES];
+	char body[256];
+	struct addr hook = http_server_addr(f.webhook);
+	addr_format(here, &hook);
+	put_webhook(admin, "{\"url\":null}", 204);
+	cr_expect(eq(int, connack(f.pki.sub, -60, DAY_S, "lsi", MQTT_V311), 0));
+	cr_expect(eq(int, f.webhook_calls, 0));
+	snprintf(body, sizeof(body),
+		 "{\"url\":\"http://%s/webhooks/thingsboard\",\"token\":\"other\"}", here);
+	put_webhook(admin, body, 204);
+	cr_expect(eq(int, connack(f.pki.sub, -60, DAY_S, "lsi", MQTT_V311), 0));
+	cr_expect(eq(str, f.webhook_auth, "Bearer other"));
+	put_webhook(admin, "{}", 400);
+	put_webhook(admin, "{\"url\":7}", 400);
+	put_webhook(admin, "{\"url\":null,\"tokn\":\"x\"}", 400);
+	put_webhook(admin, "{\"url\":\"ftp://x\"}", 400);
+	put_webhook(admin, "{\"url\":\"https://127.0.0.1:1/\"}", 400); // no CA
+	put_webhook(admin, "{\"url\":\"https://x/\",\"ca_file\":\"/nonexistent\"}", 400);
+	put_webhook(admin, "not json", 400);
+	cr_expect(eq(int, connack(f.pki.sub, -60, DAY_S, "lsi", MQTT_V311), 0),
+		  "the old one stays");
+	cr_expect(eq(int, f.webhook_calls, 2));
+	http_server_free(server);
+}
