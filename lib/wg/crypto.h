@@ -40,12 +40,14 @@ struct wg_dh {
 
 void wg_dh_end(struct wg_dh *dh);
 #define WG_DH_AUTO __attribute__((cleanup(wg_dh_end)))
-// From a private key whose public half is known (any 32 bytes do when only wg_dh_derive follows).
+// public_key: the private key's own; any 32 bytes do, as nothing here reads them back.
 enum err ERR_MUST_CHECK wg_dh_begin(struct wg_dh *dh, const struct wg_key *private_key,
 				    const struct wg_key *public_key);
 // A fresh pair.
 enum err ERR_MUST_CHECK wg_dh_generate(struct wg_dh *dh, struct wg_key *private_key,
 				       struct wg_key *public_key);
+// The public half of the private key.
+enum err ERR_MUST_CHECK wg_dh_public(struct wg_key *public_key, struct wg_dh *dh);
 // ERR_INPUT: all zero, i.e. a public key of low order.
 enum err ERR_MUST_CHECK wg_dh_derive(struct wg_key *out, struct wg_dh *dh,
 				     const struct wg_key *public_key);

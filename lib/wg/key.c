@@ -2,8 +2,6 @@
 #include "wg/key.h"
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
 
 #include "wg/crypto.h"
 
@@ -146,14 +144,10 @@ wg_key_generate(struct wg_key *private_key, struct wg_key *public_key)
 enum err
 wg_key_public(struct wg_key *public_key, const struct wg_key *private_key)
 {
-	EVP_PKEY *key =
-		EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, private_key->b, WG_KEY_BYTES);
-	size_t n = WG_KEY_BYTES;
-	bool ok = key && EVP_PKEY_get_raw_public_key(key, public_key->b, &n) == 1;
-	EVP_PKEY_free(key);
-	if (!ok)
-		ERR_clear_error();
-	return ok ? ERR_OK : ERR_CRYPTO;
+	static const struct wg_key not_known_yet;
+	WG_DH_AUTO struct wg_dh dh = {0};
+	TRY(wg_dh_begin(&dh, private_key, &not_known_yet));
+	return wg_dh_public(public_key, &dh);
 }
 
 enum err
