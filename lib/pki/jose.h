@@ -43,8 +43,8 @@ AUTO_DEFINE(struct jws *, jws_free)
 // Three base64url parts without padding, header and payload JSON objects. ERR_SYNTAX with the
 // place.
 enum err ERR_MUST_CHECK jws_parse(struct jws **out, struct bytes compact, struct why *why);
-// header.alg is ES256, the signature has 64 bytes and is by this P-256 key. ERR_UNAUTHORIZED with
-// why.
+// header.alg is ES256, there are no critical extensions, the signature has 64 bytes and is by this
+// P-256 key. ERR_UNAUTHORIZED with why.
 enum err ERR_MUST_CHECK jws_verify(const struct jws *jws, EVP_PKEY *key, struct why *why);
 // String members; NULL when absent or not a string. Borrowed.
 const char *jws_header_str(const struct jws *jws, const char *name);

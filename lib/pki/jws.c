@@ -153,6 +153,9 @@ jws_verify(const struct jws *jws, EVP_PKEY *key, struct why *why)
 	const char *alg = jws_header_str(jws, "alg");
 	if (!alg || strcmp(alg, "ES256") != 0 || !key_is_p256(key))
 		return why_set(why, ERR_UNAUTHORIZED, "token: not signed with ES256");
+	// RFC 7515 section 4.1.11: extensions that we do not understand make the token invalid.
+	if (json_object_get(jws->header, "crit"))
+		return why_set(why, ERR_UNAUTHORIZED, "token: has critical extensions");
 	if (jws->signature.len != JWS_ES256_BYTES)
 		return why_set(why, ERR_UNAUTHORIZED, "token: signature of %zu bytes, not %d",
 			       jws->signature.len, JWS_ES256_BYTES);

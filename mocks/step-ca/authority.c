@@ -99,6 +99,15 @@ make_server_identity(struct buf *chain_pem, EVP_PKEY **key, const struct authori
 	return ca_write_issuers_pem(chain_pem, a->ca);
 }
 
+// Go has one alert for everything that can be wrong with a client's chain.
+static int
+judge_client(int ok, X509_STORE_CTX *store)
+{
+	if (!ok)
+		X509_STORE_CTX_set_error(store, X509_V_ERR_CERT_REJECTED); // bad_certificate
+	return ok;
+}
+
 static enum err
 start_tls(struct authority *a, struct why *why)
 {
@@ -119,6 +128,7 @@ start_tls(struct authority *a, struct why *why)
 		.alpn_http = true,
 	};
 	TRY(tls_server_new(&a->tls, &o, why));
+	SSL_CTX_set_verify(tls_server_ctx(a->tls), SSL_VERIFY_PEER, judge_client);
 	if (SSL_CTX_set_cipher_list(tls_server_ctx(a->tls), tls12_ciphers) != 1)
 		return ossl_fail(why, ERR_INTERNAL, "TLS 1.2 ciphers");
 	return ERR_OK;

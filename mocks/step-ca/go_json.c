@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "step-ca/go_json.h"
 
-#include <limits.h>
 #include <strings.h>
 
 static const struct go_field *
@@ -32,9 +31,8 @@ store(void *out, const struct go_field *field, const json_t *value)
 		*(bool *)at = json_is_true(value);
 		return ERR_OK;
 	}
-	if (field->type == GO_INT && json_is_integer(value) &&
-	    json_integer_value(value) >= INT_MIN && json_integer_value(value) <= INT_MAX) {
-		*(int *)at = (int)json_integer_value(value);
+	if (field->type == GO_INT && json_is_integer(value)) {
+		*(int64_t *)at = json_integer_value(value);
 		return ERR_OK;
 	}
 	return ERR_SYNTAX;

@@ -11,7 +11,7 @@
 enum go_type {
 	GO_STRING, // const char *; NULL when absent or null
 	GO_BOOL,   // bool
-	GO_INT,	   // int
+	GO_INT,	   // int64_t
 	GO_ANY,	   // accepted, not kept
 };
 

@@ -56,7 +56,7 @@ struct post {
 		const char *not_after;
 		const char *serial;
 		const char *reason;
-		int reason_code;
+		int64_t reason_code;
 		bool passive;
 	} body;
 	struct jws *token; // of ott; NULL when it is none

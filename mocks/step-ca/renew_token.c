@@ -86,6 +86,14 @@ refuse(struct http_req *req, int status, const char *message)
 	return false;
 }
 
+// A panic in a Go handler ends the connection without an answer.
+static void
+panic_as_0_19_does(struct http_req *req)
+{
+	log_info(http_req_log(req), "request.panicked");
+	http_req_abort(req, false);
+}
+
 static bool
 check_claims(struct authority *a, struct http_req *req, const struct jws *jws, X509 *leaf)
 {
@@ -103,8 +111,7 @@ check_claims(struct authority *a, struct http_req *req, const struct jws *jws, X
 	if (time != TOKEN_TIME_GOOD)
 		return refuse(req, 401, time_messages[time]);
 	if (!token_has_audience(&a->rules, jws, TOKEN_FOR_RENEW)) {
-		// 0.19 panics here: the connection ends without an answer.
-		http_req_abort(req, false);
+		panic_as_0_19_does(req);
 		return false;
 	}
 	bool known = iss && (strcmp(iss, "step-ca-client/1.0") == 0 ||
@@ -129,6 +136,11 @@ renew_token_certificate(X509 **out, struct authority *a, struct http_req *req)
 	AUTO(x509_stack_free) STACK_OF(X509) *chain = NULL;
 	if (jws_parse(&jws, BYTES_STR(text), NULL) == ERR_OK)
 		chain = read_chain(jws);
+	const json_t *list = jws ? json_object_get(jws->header, "x5cInsecure") : NULL;
+	if (json_is_array(list) && json_array_size(list) == 0) {
+		panic_as_0_19_does(req);
+		return false;
+	}
 	if (!chain || !chain_verifies(a, chain))
 		return refuse(req, 401, FAILED);
 	X509 *leaf = sk_X509_value(chain, 0);

@@ -117,6 +117,23 @@ const struct http_error_style authority_errors = {
 
 // --- around a request ---
 
+// go-jose drops white space anywhere in a token.
+static const char *
+token_text(struct http_req *req, const char *ott)
+{
+	static const char blanks[] = " \t\n\v\f\r";
+	char *out = ott ? arena_strndup(http_req_arena(req), ott, strlen(ott)) : NULL;
+	if (!out)
+		return NULL;
+	char *to = out;
+	for (const char *from = out; *from; from++) {
+		if (!strchr(blanks, *from))
+			*to++ = *from;
+	}
+	*to = '\0';
+	return out;
+}
+
 // False: memory is out.
 static bool
 attach_post(struct http_req *req, int endpoint)
@@ -127,7 +144,8 @@ attach_post(struct http_req *req, int endpoint)
 	http_req_set_priv(req, post);
 	post->is_read = go_json_read(&post->body, &post->json, http_req_body(req),
 				     bodies[endpoint].fields, bodies[endpoint].n) == ERR_OK;
-	if (post->body.ott && jws_parse(&post->token, BYTES_STR(post->body.ott), NULL))
+	const char *token = token_text(req, post->body.ott);
+	if (token && jws_parse(&post->token, BYTES_STR(token), NULL))
 		post->token = NULL;
 	return true;
 }

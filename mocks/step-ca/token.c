@@ -3,11 +3,12 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/encode.h"
 
-#define LEEWAY_NS (60 * (int64_t)NS_PER_S)
+enum { LEEWAY_S = 60 };
 
 // --- audiences ---
 
@@ -112,8 +113,11 @@ equals_without_port(const char *url, const char *want)
 	size_t scheme = (size_t)(host - url);
 	host += *host == '[';
 	size_t n = (size_t)(host_end - host);
-	return strncmp(want, url, scheme) == 0 && strncmp(want + scheme, host, n) == 0 &&
-	       strcmp(want + scheme + n, rest) == 0;
+	size_t n_rest = strlen(rest);
+	if (n_rest && rest[n_rest - 1] == '#')
+		n_rest--; // an empty fragment is none
+	return strncasecmp(want, url, scheme) == 0 && strncmp(want + scheme, host, n) == 0 &&
+	       strlen(want + scheme + n) == n_rest && strncmp(want + scheme + n, rest, n_rest) == 0;
 }
 
 static unsigned
@@ -193,21 +197,26 @@ static const struct {
 	bool (*has_type)(const json_t *v);
 } claims[] = {
 	{"iss",	is_text	       },
-	    {"sub",  is_text	   },
+	    {"sub",   is_text	   },
 	{"jti",	is_text	       },
-	    {"aud",  is_text_or_texts},
+	    {"aud",   is_text_or_texts},
 	{"exp",	is_number	 },
-	    {"nbf",  is_number	     },
+	    {"nbf",   is_number	     },
 	{"iat",	is_number	 },
-	    {"sans", is_texts	     },
+	    {"sans",  is_texts	     },
+	{"email", is_text	 },
+	    {"nonce", is_text	     },
 };
 
 enum err
 token_check_types(const struct jws *jws, struct why *why)
 {
-	const json_t *kid = json_object_get(jws->header, "kid");
-	if (kid && !json_is_string(kid))
-		return why_set(why, ERR_SYNTAX, "header kid is not a string");
+	static const char *const headers[] = {"alg", "kid"};
+	for (size_t i = 0; i < N_ELEMENTS(headers); i++) {
+		const json_t *v = json_object_get(jws->header, headers[i]);
+		if (v && !json_is_null(v) && !json_is_string(v))
+			return why_set(why, ERR_SYNTAX, "header %s is not a string", headers[i]);
+	}
 	for (size_t i = 0; i < N_ELEMENTS(claims); i++) {
 		const json_t *v = json_object_get(jws->claims, claims[i].name);
 		if (v && !json_is_null(v) && !claims[i].has_type(v))
@@ -217,17 +226,17 @@ token_check_types(const struct jws *jws, struct why *why)
 	return ERR_OK;
 }
 
-// A time claim in nanoseconds; whole seconds count. Far away is as good as never.
+// A time claim in whole seconds. What does not fit 64 bits becomes the smallest number, as Go's
+// conversion has it.
 static bool
-claim_ns(const struct jws *jws, const char *name, int64_t *out)
+claim_seconds(const struct jws *jws, const char *name, int64_t *out)
 {
 	const json_t *v = json_object_get(jws->claims, name);
+	const double limit = 9223372036854775808.0; // 2^63
 	double s = json_number_value(v);
-	const double most = (double)(INT64_MAX / 4 / (int64_t)NS_PER_S);
 	if (!json_is_number(v))
 		return false;
-	s = s > most ? most : s < -most ? -most : s;
-	*out = (int64_t)s * (int64_t)NS_PER_S;
+	*out = s >= limit || s < -limit ? INT64_MIN : (int64_t)s;
 	return true;
 }
 
@@ -235,12 +244,14 @@ enum token_time
 token_check_times(const struct jws *jws, uint64_t now_ns)
 {
 	int64_t t;
-	int64_t now = (int64_t)now_ns;
-	if (claim_ns(jws, "nbf", &t) && now + LEEWAY_NS < t)
+	int64_t now = (int64_t)(now_ns / NS_PER_S);
+	bool is_past_the_second = now_ns % NS_PER_S != 0;
+	if (claim_seconds(jws, "nbf", &t) && now + LEEWAY_S < t)
 		return TOKEN_NOT_YET_VALID;
-	if (claim_ns(jws, "exp", &t) && now - LEEWAY_NS > t)
+	if (claim_seconds(jws, "exp", &t) &&
+	    (now - LEEWAY_S > t || (now - LEEWAY_S == t && is_past_the_second)))
 		return TOKEN_EXPIRED;
-	if (claim_ns(jws, "iat", &t) && now + LEEWAY_NS < t)
+	if (claim_seconds(jws, "iat", &t) && now + LEEWAY_S < t)
 		return TOKEN_FROM_THE_FUTURE;
 	return TOKEN_TIME_GOOD;
 }
@@ -271,7 +282,7 @@ find_provisioner(struct token *out, const struct token_rules *r, const struct jw
 {
 	int64_t iat;
 	TRY(token_check_types(jws, why));
-	if (claim_ns(jws, "iat", &iat) && iat < r->start_s * (int64_t)NS_PER_S)
+	if (claim_seconds(jws, "iat", &iat) && iat < r->start_s)
 		return why_set(why, ERR_UNAUTHORIZED, "issued before the start of the CA");
 	const char *issuer = or_empty(jws_claim_str(jws, "iss"));
 	const char *kid = or_empty(jws_header_str(jws, "kid"));

@@ -258,7 +258,10 @@ go_duration_format(char out[static GO_DURATION_BYTES], int64_t seconds)
 	long long h = seconds / SECONDS_PER_HOUR;
 	long long m = seconds / SECONDS_PER_MINUTE % 60;
 	long long s = seconds % SECONDS_PER_MINUTE;
-	if (h)
+	// A Go duration is 64 bits of nanoseconds, and subtracting times stops at its end.
+	if (seconds > INT64_MAX / NS)
+		snprintf(out, GO_DURATION_BYTES, "2562047h47m16.854775807s");
+	else if (h)
 		snprintf(out, GO_DURATION_BYTES, "%lldh%lldm%llds", h, m, s);
 	else if (m)
 		snprintf(out, GO_DURATION_BYTES, "%lldm%llds", m, s);
