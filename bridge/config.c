@@ -72,6 +72,9 @@ static const struct config_row table[] = {
 	{"ENROLL_REENROLL", CONFIG_CHOICE, AT(reenroll), .fallback = "allow",
 	 .choices = reenroll_choices,
 	 .help = "Whether a device that is enrolled may enroll again."},
+	{"ENROLL_RATE", CONFIG_COUNT, AT(enroll_rate), .fallback = "0", .max = 100000,
+	 .help = "Enrollments per second that are accepted, with a burst of one second's worth; 0: no "
+		 "limit."},
 };
 // clang-format on
 
@@ -262,7 +265,7 @@ print_help_row(FILE *out, const struct config_row *row)
 	fprintf(out, "%s  (%s", row->name, row->choices ? "" : config_kind_form(row->kind));
 	for (size_t i = 0; row->choices && row->choices[i]; i++)
 		fprintf(out, "%s%s", i ? " | " : "", row->choices[i]);
-	if (row->kind == CONFIG_SECONDS)
+	if (row->kind == CONFIG_SECONDS || row->kind == CONFIG_COUNT)
 		fprintf(out, ", %u-%u", row->min, row->max);
 	if (row->required)
 		fprintf(out, "; required");

@@ -66,6 +66,7 @@ struct config {
 	enum config_unknown_devices unknown_devices; // WEBHOOK_UNKNOWN_DEVICES
 	char *enroll_allowlist; // ENROLL_ALLOWLIST: file with one device id a line; NULL = every id
 	enum config_reenroll reenroll; // ENROLL_REENROLL
+	unsigned enroll_rate;	       // ENROLL_RATE, per second; 0 = no limit
 };
 
 // Reads envp ("NAME=value" lines, NULL-terminated; NAME_FILE for secrets). Every problem is one

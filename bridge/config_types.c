@@ -87,6 +87,17 @@ parse_seconds(struct config *c, const struct config_row *row, const char *text, 
 }
 
 static enum err
+parse_count(struct config *c, const struct config_row *row, const char *text, struct why *why)
+{
+	uint32_t count;
+	if (!read_number(&count, text, strlen(text), row->max) || count < row->min)
+		return why_set(why, ERR_INPUT, "must be a whole number from %u to %u", row->min,
+			       row->max);
+	*(unsigned *)(void *)((char *)c + row->offset) = count;
+	return ERR_OK;
+}
+
+static enum err
 parse_choice(struct config *c, const struct config_row *row, const char *text, struct why *why)
 {
 	for (int i = 0; row->choices[i]; i++) {
@@ -237,6 +248,13 @@ show_seconds(struct buf *out, const struct config *c, const struct config_row *r
 }
 
 static enum err
+show_count(struct buf *out, const struct config *c, const struct config_row *row)
+{
+	return buf_printf(out, "%u",
+			  *(const unsigned *)(const void *)((const char *)c + row->offset));
+}
+
+static enum err
 show_choice(struct buf *out, const struct config *c, const struct config_row *row)
 {
 	int choice = *(const int *)(const void *)((const char *)c + row->offset);
@@ -294,6 +312,7 @@ static const struct kind {
 	[CONFIG_SECRET] = {"secret",			     parse_secret,	   show_secret,	fini_secret },
 	[CONFIG_URL] = {"URL",			       parse_url,	  show_text,    fini_text   },
 	[CONFIG_SECONDS] = {"seconds",		       parse_seconds,     show_seconds, fini_nothing},
+	[CONFIG_COUNT] = {"number",			    parse_count,	 show_count,   fini_nothing},
 	[CONFIG_CHOICE] = {"choice",			     parse_choice,	   show_choice,	fini_nothing},
 	[CONFIG_FINGERPRINT] = {"SHA-256 in hex",		  parse_fingerprint, show_text,	fini_text	 },
 	[CONFIG_ADDR] = {"address:port",		 parse_addr,	     show_text,	fini_text	 },

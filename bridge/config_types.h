@@ -9,6 +9,7 @@ enum config_kind {
 	CONFIG_SECRET,
 	CONFIG_URL,
 	CONFIG_SECONDS, // kept in milliseconds
+	CONFIG_COUNT,
 	CONFIG_CHOICE,
 	CONFIG_FINGERPRINT,
 	CONFIG_ADDR,
@@ -28,7 +29,7 @@ struct config_row {
 	bool required;		    // must be set (there is no fallback)
 	const char *needed_by;	    // variable whose presence makes this one required
 	const char *const *choices; // CONFIG_CHOICE, in the order of the enum; NULL-terminated
-	unsigned min;		    // CONFIG_SECONDS
+	unsigned min;		    // CONFIG_SECONDS, CONFIG_COUNT
 	unsigned max;
 	const char *help;
 };

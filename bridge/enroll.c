@@ -52,6 +52,7 @@ enroll_desk_new(struct enroll_desk **out, struct bridge *b, struct why *why)
 	if (!d)
 		return why_set(why, ERR_NOMEM, "out of memory");
 	d->bridge = b;
+	rate_init(&d->rate, b->config.enroll_rate, clock_mono_ns());
 	enum err err = prepare_conf(&d->conf_template, &b->config);
 	if (err != ERR_OK)
 		why_set(why, err, "WG_SERVER_ENDPOINT, WG_SERVER_PUBLIC_KEY or WG_SUBNET: %s",
@@ -192,6 +193,12 @@ static void
 enroll_begin(struct http_req *req, struct bridge *b)
 {
 	struct enroll_desk *d = b->enroll;
+	if (!rate_take(&d->rate, http_req_started_ns(req))) {
+		reply_problem(req, PROBLEM_RATE_LIMITED,
+			      "more enrollments than this bridge accepts in a second (ENROLL_RATE)",
+			      NULL);
+		return;
+	}
 	struct enroll *e = d->n_active < ENROLL_ACTIVE_MAX ? calloc(1, sizeof(*e)) : NULL;
 	if (!e) {
 		reply_problem(req, PROBLEM_OVERLOADED,

@@ -7,6 +7,7 @@
 #include "bridge/allowlist.h"
 #include "bridge/enroll.h"
 #include "bridge/enroll_input.h"
+#include "bridge/rate.h"
 #include "bridge/store.h"
 #include "pki/csr.h"
 #include "wg/conf.h"
@@ -35,7 +36,8 @@ extern const struct enroll_step enroll_steps[];
 
 struct enroll_desk {
 	struct bridge *bridge;
-	struct allowlist *allowed;    // NULL: every id
+	struct allowlist *allowed; // NULL: every id
+	struct rate rate;
 	struct wg_conf conf_template; // everything but address and private key
 	struct enroll *lines;	      // hash by id: who is being served, others queue behind
 	struct enroll *active;	      // all of them

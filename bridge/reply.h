@@ -17,6 +17,7 @@
 	X(INVALID_CSR, "invalid-csr", 422, 0)                                                      \
 	X(INVALID_REQUEST, "invalid-request", 422, 0)                                              \
 	X(INVALID_WG_KEY, "invalid-wg-key", 422, 0)                                                \
+	X(RATE_LIMITED, "rate-limited", 429, 1)                                                    \
 	X(INTERNAL, "internal", 500, 0)                                                            \
 	X(CA_REFUSED, "ca-refused", 502, 0)                                                        \
 	X(CA_UNREACHABLE, "ca-unreachable", 503, 5)                                                \

@@ -86,6 +86,7 @@ Test(config, bad_values_are_refused_by_name)
 		{"WG_SERVER=/run/wg0.sock",		    "uapi:/path"			},
 		{"STEP_CA_TIMEOUT=0",		      "from 1 to 300"		     },
 		{"STEP_CA_TIMEOUT=10s",			"from 1 to 300"		       },
+		{"ENROLL_RATE=many",			     "from 0 to 100000"		       },
 		{"HAWKBIT_URL=hawkbit:8080",		     "https://host:port"			},
 		{"HAWKBIT_URL=http://u:p@hawkbit",	   "without user"			 },
 		{"WEBHOOK_UNKNOWN_DEVICES=maybe",	  "provision or ignore"	       },

@@ -6,7 +6,9 @@
 
 #include "bridge/allowlist.h"
 #include "bridge/enroll_input.h"
+#include "base/clock.h"
 #include "bridge/pki_root.h"
+#include "bridge/rate.h"
 #include "bridge/tls.h"
 
 static struct enroll_input in;
@@ -131,6 +133,27 @@ Test(enroll_reply, answers_in_the_words_of_the_dialect)
 	cr_expect(json_equal(native, want_native));
 }
 
+Test(rate, gives_a_burst_and_then_its_share)
+{
+	struct rate r;
+	uint64_t now = 1000 * NS_PER_S;
+	rate_init(&r, 2, now);
+	cr_expect(rate_take(&r, now));
+	cr_expect(rate_take(&r, now));
+	cr_expect(rate_take(&r, now) == false);
+	cr_expect(rate_take(&r, now + NS_PER_S / 4) == false);
+	cr_expect(rate_take(&r, now + NS_PER_S / 2));
+	cr_expect(rate_take(&r, now + NS_PER_S / 2) == false);
+	// A quiet hour gives no more than one second's worth.
+	now += 3600 * NS_PER_S;
+	cr_expect(rate_take(&r, now));
+	cr_expect(rate_take(&r, now));
+	cr_expect(rate_take(&r, now) == false);
+	rate_init(&r, 0, now);
+	for (int i = 0; i < 100; i++)
+		cr_expect(rate_take(&r, now));
+}
+
 // contracts/bridge.md, the table of statuses.
 Test(reply, statuses_and_kinds_are_the_contracts)
 {
@@ -147,6 +170,7 @@ Test(reply, statuses_and_kinds_are_the_contracts)
 		{PROBLEM_INVALID_REQUEST,	  "invalid-request",     422, false},
 		{PROBLEM_INVALID_WG_KEY,	 "invalid-wg-key",	   422, false},
 		{PROBLEM_NOT_ALLOWED,	      "not-allowed",	     403, false},
+		{PROBLEM_RATE_LIMITED,	       "rate-limited",	       429, true },
 		{PROBLEM_CA_REFUSED,	     "ca-refused",	   502, false},
 		{PROBLEM_CA_UNREACHABLE,	 "ca-unreachable",	   503, true },
 		{PROBLEM_CA_ERROR,		   "ca-error",	       503, true },
