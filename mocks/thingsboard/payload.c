@@ -5,12 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-static enum err
-parse(json_t **out, struct bytes payload)
-{
-	*out = json_loadb((const char *)payload.p, payload.n, 0, NULL);
-	return *out ? ERR_OK : ERR_SYNTAX;
-}
+#include "thingsboard/gson.h"
 
 // Apache Commons' NumberUtils.isParsable: a minus, digits, one point with digits behind it.
 static bool
@@ -80,7 +75,7 @@ enum err
 payload_telemetry(struct values *into, struct bytes payload, int64_t now_ms, size_t *n_entries)
 {
 	json_auto_t *json = NULL;
-	TRY(parse(&json, payload));
+	TRY(gson_parse(&json, payload));
 	if (!json_is_array(json)) {
 		*n_entries = 1;
 		return store_entry(into, json, now_ms);
@@ -101,7 +96,7 @@ enum err
 payload_attributes(struct values *into, struct bytes payload, int64_t now_ms)
 {
 	json_auto_t *json = NULL;
-	TRY(parse(&json, payload));
+	TRY(gson_parse(&json, payload));
 	return json_is_object(json) ? store_all(into, json, now_ms) : ERR_SYNTAX;
 }
 
@@ -165,7 +160,7 @@ payload_attributes_request(json_t **out, struct bytes payload, const struct valu
 			   const struct values *shared)
 {
 	json_auto_t *request = NULL;
-	TRY(parse(&request, payload));
+	TRY(gson_parse(&request, payload));
 	if (!json_is_object(request))
 		return ERR_SYNTAX;
 	json_auto_t *reply = json_object();

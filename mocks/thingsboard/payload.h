@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What devices send under v1/devices/me: JSON of the shapes of contracts/thingsboard.md 4, Topics.
+// What devices send under v1/devices/me: JSON (read leniently, gson.h) of the shapes of
+// contracts/thingsboard.md 4, Topics.
 #pragma once
 
 #include "base/buf.h"

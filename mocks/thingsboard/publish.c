@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "mqtt/topic.h"
+#include "thingsboard/gson.h"
 #include "thingsboard/payload.h"
 
 enum published {
@@ -96,9 +97,8 @@ static enum published
 on_json(struct session *s, const struct mqtt_publish *p)
 {
 	(void)s;
-	json_auto_t *json =
-		json_loadb((const char *)p->payload.p, p->payload.n, JSON_DECODE_ANY, NULL);
-	return json ? PUBLISHED : PUBLISHED_INVALID;
+	json_auto_t *json = NULL;
+	return verdict(gson_parse(&json, p->payload));
 }
 
 static const struct {

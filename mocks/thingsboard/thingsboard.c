@@ -63,20 +63,32 @@ thingsboard_vocabulary(void)
 
 // --- life ---
 
+// A certificate or key that cannot be used is the caller's, whatever OpenSSL calls it.
+static enum err
+make_tls(struct tls_server **out, const struct thingsboard_options *o, struct why *why)
+{
+	AUTO(EVP_PKEY_free) EVP_PKEY *key = NULL;
+	// A want, not a need, and any certificate passes TLS: CONNECT decides.
+	struct tls_server_options options = {
+		.chain_pem = o->chain_pem,
+		.client_auth = TLS_CLIENT_ANY_IF_GIVEN,
+	};
+	enum err err = key_from_pem(&key, o->key_pem, why);
+	options.key = key;
+	if (err == ERR_OK)
+		err = tls_server_new(out, &options, why);
+	if (err == ERR_OK || err == ERR_NOMEM)
+		return err;
+	why_prefix(why, "the broker's certificate and key");
+	return ERR_INPUT;
+}
+
 static enum err
 start_broker(struct thingsboard *tb, uv_loop_t *loop, const struct thingsboard_options *o,
 	     struct why *why)
 {
-	AUTO(EVP_PKEY_free) EVP_PKEY *key = NULL;
 	AUTO(tls_server_unref) struct tls_server *tls = NULL;
-	TRY(key_from_pem(&key, o->key_pem, why));
-	// A want, not a need, and any certificate passes TLS: CONNECT decides.
-	struct tls_server_options tls_options = {
-		.chain_pem = o->chain_pem,
-		.key = key,
-		.client_auth = TLS_CLIENT_ANY_IF_GIVEN,
-	};
-	TRY(tls_server_new(&tls, &tls_options, why));
+	TRY(make_tls(&tls, o, why));
 	tb->broker = (struct broker){
 		.loop = loop,
 		.log = o->log,

@@ -35,8 +35,9 @@ struct thingsboard_options {
 // What faults can sit on, and which semantic ones there are. Static.
 const struct fault_vocabulary *thingsboard_vocabulary(void);
 
-// Listens on both addresses. *out is set also when an error comes back (unless memory is out): what had
-// started by then needs thingsboard_stop, the loop's turns and thingsboard_free like everything else.
+// Listens on both addresses. *out is set also when an error comes back (unless memory is out): what
+// had started by then needs thingsboard_stop, the loop's turns and thingsboard_free like everything
+// else.
 enum err ERR_MUST_CHECK thingsboard_new(struct thingsboard **out, uv_loop_t *loop,
 					const struct thingsboard_options *o, struct why *why);
 // Ends all connections. Handles close on the next loop turns; then thingsboard_free.

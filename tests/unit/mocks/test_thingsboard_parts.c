@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "thingsboard/chains.h"
 #include "thingsboard/devices.h"
+#include "thingsboard/gson.h"
 #include "thingsboard/jwt.h"
 #include "thingsboard/payload.h"
 #include "thingsboard_fixture.h"
@@ -39,6 +40,102 @@ Test(thingsboard_values, keys_are_limited)
 	cr_expect(eq(int, values_set(&v, "one more", json_true(), 1), ERR_EXHAUSTED));
 	cr_expect(eq(int, values_set(&v, "k7", json_false(), 1), ERR_OK));
 	values_fini(&v);
+}
+
+// contracts/thingsboard.md 4: what Gson's lenient reader takes, next to the JSON it amounts to.
+Test(thingsboard_gson, what_is_taken)
+{
+	static const struct {
+		const char *text;
+		const char *json;
+	} rows[] = {
+		{"{\"a\":1}",			      "{\"a\":1}"				 },
+		{"{t:25}",			       "{\"t\":25}"			       },
+		{"{'t':1}",			      "{\"t\":1}"			       },
+		{"{a=1;b=2}",			      "{\"a\":1,\"b\":2}"			 },
+		{"{a=>1}",			       "{\"a\":1}"			      },
+		{"{\"t\":NaN}",				"{\"t\":\"NaN\"}"			 },
+		{"{\"t\":-Infinity}",		      "{\"t\":\"-Infinity\"}"		     },
+		{"{a:1,a:2}",			      "{\"a\":2}"				 },
+		{"{}",				   "{}"				  },
+		{" [ ] ",				"[]"				  },
+		{"[1,,2]",			       "[1,null,2]"			       },
+		{"[1,]",				 "[1,null]"				   },
+		{"{a:TRUE,b:False,c:nUll}",		    "{\"a\":true,\"b\":false,\"c\":null}" },
+		{"{a:1} // done",			  "{\"a\":1}"			     },
+		{"/* x */ {a:1 # y\n}",			"{\"a\":1}"			   },
+		{"{a:-1.5e3,b:007}",		     "{\"a\":-1500.0,\"b\":\"007\"}"	    },
+		{"{a:99999999999999999999}",	     "{\"a\":1e20}"			   },
+		{"{\"a\":\"\\u00e9\\n\\ud83d\\ude00\"}", "{\"a\":\"\\u00e9\\n\\ud83d\\ude00\"}"},
+		{"{\"\":1}",			     "{\"\":1}"			       },
+		{"{a:[{b:'c d'}]}",			    "{\"a\":[{\"b\":\"c d\"}]}"	       },
+		{"garbage",			      "\"garbage\""			 },
+	};
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		json_auto_t *got = NULL;
+		json_auto_t *want = json_loads(rows[i].json, JSON_DECODE_ANY, NULL);
+		cr_expect(eq(int, gson_parse(&got, BYTES_STR(rows[i].text)), ERR_OK), "%s",
+			  rows[i].text);
+		cr_expect(json_equal(got, want), "%s", rows[i].text);
+	}
+}
+
+Test(thingsboard_gson, what_is_not)
+{
+	static const char *const rows[] = {
+		"",
+		" ",
+		"{",
+		"{a",
+		"{a:",
+		"{a:1",
+		"{a:1,",
+		"{a:1,}",
+		"{a:1}}",
+		"{a:1} x",
+		"{a 1}",
+		"{,}",
+		"{:1}",
+		"[",
+		"[1",
+		"{'a",
+		"\"\\",
+		"\"\\q\"",
+		"\"\\u12\"",
+		"\"\\ud800\"",
+		"/* x",
+		"{\"a\\u0000\":1}",
+		"{\"a\":\"\xff\"}",
+		"}",
+		"\\",
+	};
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		json_auto_t *got = NULL;
+		cr_expect(eq(int, gson_parse(&got, BYTES_STR(rows[i])), ERR_SYNTAX), "%s", rows[i]);
+	}
+}
+
+Test(thingsboard_gson, hostile_input_ends)
+{
+	static const char alphabet[] = "{}[]:,;='\"\\/*#ab1-. \n";
+	BUF_AUTO struct buf deep;
+	buf_init(&deep, 1 << 20);
+	json_t *none = NULL;
+	for (int i = 0; i < 60000; i++)
+		cr_assert(eq(int, buf_append_str(&deep, "["), ERR_OK));
+	cr_expect(eq(int, gson_parse(&none, buf_bytes(&deep)), ERR_SYNTAX));
+	struct rng r;
+	rng_init(&r, 99, 0);
+	for (int i = 0; i < 50000; i++) {
+		char *text = malloc(24);
+		size_t n = rng_below(&r, 24);
+		for (size_t k = 0; k < n; k++)
+			text[k] = alphabet[rng_below(&r, sizeof(alphabet) - 1)];
+		json_auto_t *json = NULL;
+		enum err err = gson_parse(&json, BYTES(text, n));
+		cr_expect(eq(int, err == ERR_OK, json != NULL));
+		free(text);
+	}
 }
 
 Test(thingsboard_payload, numbers_in_quotes)
