@@ -318,6 +318,19 @@ Test(peer, received_data_is_acknowledged_by_a_keepalive_after_ten_seconds)
 	cr_expect(w.device.sent[WG_MESSAGE_INITIATION] == 1);
 }
 
+Test(peer, an_answer_makes_the_keepalive_superfluous)
+{
+	connect_both();
+	send_data(&w.device);
+	deliver();
+	run(5000, deliver);
+	send_data(&w.server);
+	deliver();
+	unsigned sent = w.server.sent[WG_MESSAGE_TRANSPORT];
+	run(9000, deliver);
+	cr_expect(w.server.sent[WG_MESSAGE_TRANSPORT] == sent);
+}
+
 Test(peer, a_silent_other_side_brings_a_new_handshake_after_15_seconds)
 {
 	connect_both();
