@@ -310,9 +310,11 @@ on_header(char *data, size_t size, size_t n, void *ctx)
 }
 
 static void
-call_free(struct http_call *call)
+unlink_call(struct http_call *call)
 {
 	struct http_client *c = call->client;
+	if (!c)
+		return;
 	if (call->prev)
 		call->prev->next = call->next;
 	else
@@ -324,6 +326,13 @@ call_free(struct http_call *call)
 		if (!call->relay->relay) // given up before it came through the gate
 			forget_relay(call->relay);
 	}
+	call->client = NULL;
+}
+
+static void
+call_free(struct http_call *call)
+{
+	unlink_call(call);
 	curl_easy_cleanup(call->easy);
 	curl_slist_free_all(call->headers);
 	curl_slist_free_all(call->connect_to);
@@ -396,6 +405,7 @@ finish(struct http_call *call, CURLcode code)
 	http_done_fn *done = call->done;
 	void *ctx = call->ctx;
 	curl_multi_remove_handle(call->client->multi, call->easy);
+	unlink_call(call); // done may free the client
 	done(&a, ctx);
 	call_free(call);
 }

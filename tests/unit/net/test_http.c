@@ -188,3 +188,28 @@ Test(http, a_port_in_use_is_named)
 	cr_assert(strstr(why.text, "is in use") != NULL, "%s", why.text);
 	net_fixture_fini(&f);
 }
+
+static void
+on_done_free(const struct http_answer *answer, void *ctx)
+{
+	struct net_fixture *f = ctx;
+	cr_assert(answer->err == ERR_OK);
+	http_client_free(f->client);
+	f->client = NULL;
+	f->finished++;
+}
+
+Test(http, the_client_may_be_freed_by_its_last_callback)
+{
+	struct net_fixture f;
+	net_fixture_init(&f, true);
+	char url[256];
+	snprintf(url, sizeof(url), "%s/later", f.base);
+	const struct http_request r = {.method = "GET", .url = url, .tls = f.tls_client};
+	cr_assert(http_call_start(NULL, f.client, &r, on_done_free, &f) == ERR_OK);
+	cr_assert(http_call_start(NULL, f.client, &r, on_done_free, &f) == ERR_OK);
+	while (f.finished == 0)
+		uv_run(&f.loop, UV_RUN_ONCE);
+	net_fixture_fini(&f);
+	cr_assert(eq(int, f.finished, 1), "the other call was cancelled with the client");
+}
