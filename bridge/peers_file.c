@@ -56,8 +56,8 @@ static enum err
 add_peer(const char *id, uint32_t ip, void *ctx)
 {
 	struct content *c = ctx;
-	char address[IPV4_TEXT_BYTES];
-	ipv4_format(address, ip);
+	char address[IP4_TEXT_BYTES];
+	ip4_print(address, ip);
 	// Ids are letters, digits and . _ - only (base/id.h): nothing to escape.
 	return buf_printf(&c->text, "%s\n  \"%s\": \"%s\"", c->n++ ? "," : "", id, address);
 }
@@ -251,7 +251,7 @@ read_entry(struct peer_entry *out, const char *id, const json_t *value, const st
 	const char *text = json_string_value(value);
 	if (!device_id_is_valid(id))
 		return why_set(why, ERR_INPUT, "\"%s\" is no device id", id);
-	if (!text || ipv4_parse(&out->ip, text) != ERR_OK)
+	if (!text || ip4_parse(&out->ip, BYTES_STR(text)) != ERR_OK)
 		return why_set(why, ERR_INPUT, "\"%s\" has no IPv4 address", id);
 	if (!pool_is_assignable(pool, out->ip))
 		return why_set(
@@ -268,8 +268,8 @@ check_unique(struct peer_entry *list, size_t n, struct why *why)
 {
 	qsort(list, n, sizeof(*list), by_address);
 	for (size_t i = 1; i < n; i++) {
-		char ip[IPV4_TEXT_BYTES];
-		ipv4_format(ip, list[i].ip);
+		char ip[IP4_TEXT_BYTES];
+		ip4_print(ip, list[i].ip);
 		if (list[i].ip == list[i - 1].ip)
 			return why_set(why, ERR_INPUT, "\"%s\" and \"%s\" both have %s",
 				       list[i - 1].id, list[i].id, ip);

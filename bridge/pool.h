@@ -6,8 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-
-#define IPV4_TEXT_BYTES 16
+#include "wg/ip.h"
 
 struct pool {
 	uint32_t network;
@@ -26,6 +25,9 @@ uint32_t pool_size(const struct pool *p);
 // True for an address inside the subnet that is not the network's, the broadcast or the server's.
 bool pool_is_assignable(const struct pool *p, uint32_t ip);
 
-// Dotted decimal without leading zeros, nothing else.
-enum err ERR_MUST_CHECK ipv4_parse(uint32_t *out, const char *text);
-void ipv4_format(char out[static IPV4_TEXT_BYTES], uint32_t ip);
+#define IPV4_TEXT_BYTES IP4_TEXT_BYTES
+static inline void
+ipv4_format(char out[static IPV4_TEXT_BYTES], uint32_t ip)
+{
+	ip4_print(out, ip);
+}

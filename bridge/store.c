@@ -6,7 +6,6 @@
 #include "bridge/store.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #include "base/clock.h"
 #include "bridge/peers_file.h"
@@ -155,15 +154,14 @@ thread_main(void *arg)
 
 // --- on the loop thread ---
 
-static void
-op_free(struct store_op *op)
+void
+store_op_free(struct store_op *op)
 {
 	store_rows_tasks_fini(&op->tasks);
 	store_rows_certificates_fini(&op->certificates);
 	store_rows_devices_fini(&op->devices);
 	free(op);
 }
-AUTO_DEFINE(struct store_op *, op_free)
 
 static void
 deliver(struct store *s, struct store_op *op)
@@ -184,7 +182,7 @@ deliver(struct store *s, struct store_op *op)
 		log_error(s->log, "store.failed", KV_ERR(a->err), KV_STR("why", a->why.text));
 	s->depth--;
 	op->done(a, op->ctx);
-	op_free(op);
+	store_op_free(op);
 }
 
 static void
@@ -210,10 +208,10 @@ on_wake(uv_async_t *async)
 	deliver_finished(async->data);
 }
 
-static enum err
-submit(struct store *s, struct store_op *take_op)
+enum err
+store_submit(struct store *s, struct store_op *take_op)
 {
-	AUTO(op_free) struct store_op *op = take_op;
+	AUTO(store_op_free) struct store_op *op = take_op;
 	if (s->closing)
 		return ERR_CANCELLED;
 	if (s->depth >= DEPTH_MAX)
@@ -356,170 +354,4 @@ enum err
 store_scan_peers(struct store *s, store_peer_fn *row, void *ctx, struct why *why)
 {
 	return s->session.backend->scan_peers(s->session.db, row, ctx, why);
-}
-
-// --- the operations ---
-
-static struct store_op *
-op_new(enum store_op_kind kind, store_done_fn *done, void *ctx)
-{
-	struct store_op *op = calloc(1, sizeof(*op));
-	if (op) {
-		op->kind = kind;
-		op->done = done;
-		op->ctx = ctx;
-	}
-	return op;
-}
-
-// NULL leaves out empty. An id is never cut: it would become another device's.
-static enum err
-copy_text(char *out, size_t size, const char *text)
-{
-	if (!text)
-		return ERR_OK;
-	return snprintf(out, size, "%s", text) < (int)size ? ERR_OK : ERR_INPUT;
-}
-
-#define COPY_TEXT(field, text) copy_text(field, sizeof(field), text)
-
-enum err
-store_reserve(struct store *s, const char *id, const char *wg_public_key, store_done_fn *done,
-	      void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_RESERVE, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	TRY(COPY_TEXT(op->id, id));
-	TRY(COPY_TEXT(op->wg_public_key, wg_public_key));
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_record_enrollment(struct store *s, const struct enrollment_record *r, store_done_fn *done,
-			void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_RECORD, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	TRY(COPY_TEXT(op->id, r->id));
-	TRY(COPY_TEXT(op->serial, r->serial));
-	TRY(COPY_TEXT(op->wg_public_key, r->wg_public_key));
-	TRY(COPY_TEXT(op->device_type, r->device_type));
-	op->generation = r->generation;
-	op->when_ms = r->not_after_ms;
-	op->flag = r->set_peer;
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_get_device(struct store *s, const char *id, store_done_fn *done, void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_GET, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	TRY(COPY_TEXT(op->id, id));
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_list_devices(struct store *s, const struct store_list *l, store_done_fn *done, void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_LIST, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	TRY(COPY_TEXT(op->id, l->after));
-	op->limit = l->limit;
-	op->states = l->states;
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_begin_provisioning(struct store *s, const struct provisioning_request *r, store_done_fn *done,
-			 void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_PROVISION, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	for (size_t i = 0; i < STORE_CANDIDATES && r->candidates[i]; i++)
-		TRY(COPY_TEXT(op->candidates[i], r->candidates[i]));
-	TRY(COPY_TEXT(op->id, r->fallback));
-	TRY(COPY_TEXT(op->device_type, r->device_type));
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_begin_decommission(struct store *s, const char *id, bool force, store_done_fn *done,
-			 void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_DECOMMISSION, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	TRY(COPY_TEXT(op->id, id));
-	op->flag = force;
-	return submit(s, STEAL(op));
-}
-
-static enum err
-submit_for_task(struct store *s, enum store_op_kind kind, const struct task_row *task,
-		const char *error, int64_t next_ms, store_done_fn *done, void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(kind, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	op->task_id = task->id;
-	op->revision = task->revision;
-	op->when_ms = next_ms;
-	snprintf(op->error, sizeof(op->error), "%s", error);
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_finish_decommission(struct store *s, const struct task_row *task, store_done_fn *done,
-			  void *ctx)
-{
-	return submit_for_task(s, STORE_OP_FINISH, task, "", 0, done, ctx);
-}
-
-enum err
-store_task_done(struct store *s, const struct task_row *task, store_done_fn *done, void *ctx)
-{
-	return submit_for_task(s, STORE_OP_TASK_DONE, task, "", 0, done, ctx);
-}
-
-enum err
-store_task_failed(struct store *s, const struct task_row *task, const char *error, int64_t next_ms,
-		  store_done_fn *done, void *ctx)
-{
-	return submit_for_task(s, STORE_OP_TASK_FAILED, task, error, next_ms, done, ctx);
-}
-
-enum err
-store_mark_revoked(struct store *s, const char *serial, store_done_fn *done, void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_REVOKED, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	TRY(COPY_TEXT(op->serial, serial));
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_claim_tasks(struct store *s, size_t limit, store_done_fn *done, void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_CLAIM, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	op->limit = limit;
-	return submit(s, STEAL(op));
-}
-
-enum err
-store_reclaim(struct store *s, int64_t before_ms, store_done_fn *done, void *ctx)
-{
-	AUTO(op_free) struct store_op *op = op_new(STORE_OP_RECLAIM, done, ctx);
-	if (!op)
-		return ERR_NOMEM;
-	op->when_ms = before_ms;
-	return submit(s, STEAL(op));
 }

@@ -138,6 +138,11 @@ struct store_op {
 	bool due; // it left work that nobody has claimed
 };
 
+void store_op_free(struct store_op *op);
+AUTO_DEFINE(struct store_op *, store_op_free)
+// Queues the operation, which is consumed also on failure.
+enum err ERR_MUST_CHECK store_submit(struct store *s, struct store_op *take_op);
+
 // What the logic works with.
 struct store_session {
 	const struct store_backend *backend;

@@ -266,8 +266,8 @@ store_logic_run(const struct store_session *s, struct store_op *op)
 static void
 pool_text(const struct pool *p, char out[static 32])
 {
-	char ip[IPV4_TEXT_BYTES];
-	ipv4_format(ip, p->network);
+	char ip[IP4_TEXT_BYTES];
+	ip4_print(ip, p->network);
 	snprintf(out, 32, "%s/%u", ip, p->prefix);
 }
 
@@ -278,8 +278,8 @@ take_in_use(const struct store_session *s, const struct device_row *d, const cha
 	if (!d->wg_ip)
 		return ERR_OK;
 	if (!pool_is_assignable(&s->pool, d->wg_ip)) {
-		char ip[IPV4_TEXT_BYTES];
-		ipv4_format(ip, d->wg_ip);
+		char ip[IP4_TEXT_BYTES];
+		ip4_print(ip, d->wg_ip);
 		return why_set(
 			why, ERR_CONFLICT,
 			"WG_SUBNET is %s but device %s has %s from %s; set WG_SUBNET to a subnet "

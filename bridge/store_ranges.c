@@ -38,8 +38,8 @@ store_range_take(const struct store_session *s, uint32_t ip, struct why *why)
 	bool found;
 	TRY(s->backend->range_at_or_below(s->db, ip, &r, &found, why));
 	if (!found || ip > r.last) {
-		char text[IPV4_TEXT_BYTES];
-		ipv4_format(text, ip);
+		char text[IP4_TEXT_BYTES];
+		ip4_print(text, ip);
 		return why_set(why, ERR_CONFLICT, "address %s is not free", text);
 	}
 	return cut_out(s, r, ip, why);

@@ -5,7 +5,6 @@
 // takes the task out of the lane: whoever waits for it is told what will survive a crash.
 #include "bridge/task_internal.h"
 
-#include <stdio.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -22,93 +21,6 @@ static void claim(struct task_runner *r);
 static void pump(struct task_runner *r);
 static void schedule_claim(struct task_runner *r, int64_t at_ms);
 
-static struct task_counts *
-counts_of(struct task_entry *e)
-{
-	return &e->runner->counts[task_kind_system(e->row.kind)];
-}
-
-// --- entries and lanes ---
-
-static struct task_lane *
-lane_of(struct task_runner *r, const char *device)
-{
-	struct task_lane *lane;
-	HASH_FIND_STR(r->lanes, device, lane);
-	if (lane)
-		return lane;
-	lane = calloc(1, sizeof(*lane));
-	if (!lane)
-		return NULL;
-	snprintf(lane->device, sizeof(lane->device), "%s", device);
-	HASH_ADD_STR(r->lanes, device, lane);
-	return lane;
-}
-
-static void
-wait_for_system(struct task_entry *e)
-{
-	e->state = ENTRY_WAITING;
-	counts_of(e)->waiting++;
-	DL_APPEND(e->runner->waiting[task_kind_system(e->row.kind)], e);
-}
-
-static void
-stop_waiting(struct task_entry *e)
-{
-	counts_of(e)->waiting--;
-	DL_DELETE(e->runner->waiting[task_kind_system(e->row.kind)], e);
-}
-
-static struct task_entry *
-find_entry(struct task_runner *r, uint64_t id)
-{
-	struct task_entry *e;
-	HASH_FIND(hh, r->entries, &id, sizeof(id), e);
-	return e;
-}
-
-// The entry for a claimed row, made if it is new. While an attempt runs, its row stays: the
-// revision tells the store what was done.
-static struct task_entry *
-hold(struct task_runner *r, const struct task_row *row)
-{
-	struct task_entry *e = find_entry(r, row->id);
-	if (e) {
-		if (e->state == ENTRY_WAITING)
-			e->row = *row;
-		return e;
-	}
-	struct task_lane *lane = lane_of(r, row->device);
-	e = calloc(1, sizeof(*e));
-	if (!lane || !e) {
-		free(e);
-		return NULL;
-	}
-	e->row = *row;
-	e->runner = r;
-	e->lane = lane;
-	HASH_ADD(hh, r->entries, row.id, sizeof(e->row.id), e);
-	DL_APPEND2(lane->entries, e, lane_prev, lane_next);
-	wait_for_system(e);
-	return e;
-}
-
-static void
-let_go(struct task_entry *e)
-{
-	struct task_runner *r = e->runner;
-	struct task_lane *lane = e->lane;
-	HASH_DEL(r->entries, e);
-	DL_DELETE2(lane->entries, e, lane_prev, lane_next);
-	if (!lane->entries) {
-		HASH_DEL(r->lanes, lane);
-		free(lane);
-	}
-	task_links_free(e);
-	free(e);
-}
-
 // --- telling the store ---
 
 // Tasks that the entry's end made due go to the same waiters.
@@ -116,7 +28,7 @@ static void
 hold_followers(struct task_entry *e, const struct store_answer *answer)
 {
 	for (size_t i = 0; i < answer->n_tasks; i++) {
-		struct task_entry *follower = hold(e->runner, &answer->tasks[i]);
+		struct task_entry *follower = task_entry_hold(e->runner, &answer->tasks[i]);
 		struct task_link *link;
 		if (!follower)
 			continue;
@@ -134,7 +46,7 @@ end_entry(struct task_entry *e)
 	struct task_runner *r = e->runner;
 	struct why why = e->why;
 	task_links_report(e, UINT32_MAX, &why);
-	let_go(e);
+	task_entry_free(e);
 	pump(r);
 	if (r->claim_again && HASH_COUNT(r->entries) < HOLD_MAX / 2)
 		claim(r);
@@ -162,12 +74,12 @@ on_done_stored(const struct store_answer *answer, void *ctx)
 	if (answer->err == ERR_CONFLICT && answer->n_tasks == 1) {
 		// There is new work of the same kind: once more, for the same waiters.
 		e->row = answer->tasks[0];
-		wait_for_system(e);
+		task_entry_wait(e);
 		pump(e->runner);
 		return;
 	}
 	if (answer->err == ERR_OK) {
-		counts_of(e)->done++;
+		task_entry_counts(e)->done++;
 		hold_followers(e, answer);
 	} else {
 		e->why = answer->why;
@@ -226,9 +138,9 @@ report_failure(struct task_entry *e)
 	int64_t next_ms = (int64_t)(clock_wall_ns() / NS_PER_MS + pause);
 	log_failure(e, pause);
 	if (e->row.give_up)
-		counts_of(e)->given_up++;
+		task_entry_counts(e)->given_up++;
 	else
-		counts_of(e)->retried++;
+		task_entry_counts(e)->retried++;
 	r->owed++;
 	enum err err =
 		store_task_failed(r->store, &e->row, e->why.text, next_ms, on_failure_stored, e);
@@ -249,7 +161,7 @@ report_done(struct task_entry *e)
 		  KV_U64("attempt", e->row.attempts + 1));
 	// The last step has told the store itself, in the transaction that freed the address.
 	if (e->row.kind == TASK_DELETE_PEER_ENTRY) {
-		counts_of(e)->done++;
+		task_entry_counts(e)->done++;
 		log_info(&log, "device.decommissioned");
 		end_entry(e);
 		return;
@@ -270,7 +182,7 @@ on_attempted(const struct why *why, void *ctx)
 	struct task_entry *e = ctx;
 	e->work = NULL;
 	e->state = ENTRY_REPORTING;
-	counts_of(e)->running--;
+	task_entry_counts(e)->running--;
 	e->why = *why;
 	if (why->err != ERR_OK && !e->why.text[0])
 		why_set(&e->why, why->err, "%s", err_text(why->err));
@@ -290,9 +202,9 @@ start_attempt(struct task_entry *e)
 {
 	struct task_runner *r = e->runner;
 	struct why why = {0};
-	stop_waiting(e);
+	task_entry_start(e);
 	e->state = ENTRY_RUNNING;
-	counts_of(e)->running++;
+	task_entry_counts(e)->running++;
 	if (task_work_is_needed(&r->systems, &e->row)) {
 		why.err = task_work_start(&e->work, &r->systems, r->store, r->log, &e->row,
 					  on_attempted, e);
@@ -359,7 +271,7 @@ on_claimed(const struct store_answer *answer, void *ctx)
 	r->claiming = false;
 	int64_t now = (int64_t)(clock_wall_ns() / NS_PER_MS);
 	for (size_t i = 0; i < answer->n_tasks; i++) {
-		if (!hold(r, &answer->tasks[i]))
+		if (!task_entry_hold(r, &answer->tasks[i]))
 			log_error(r->log, "task.lost", KV_STR("device", answer->tasks[i].device));
 	}
 	if (answer->err != ERR_OK)
@@ -440,7 +352,7 @@ take_over(struct task_runner *r, const struct task_row *row, struct task_group *
 	// A system that hangs must not fill our memory: the claim runs out and the task comes back.
 	if (r->counts[task_kind_system(row->kind)].waiting >= BACKLOG_MAX)
 		return ERR_EXHAUSTED;
-	struct task_entry *e = hold(r, row);
+	struct task_entry *e = task_entry_hold(r, row);
 	if (!e)
 		return ERR_NOMEM;
 	return g ? task_link_add(e, g, row->revision) : ERR_OK;

@@ -76,6 +76,16 @@ struct task_runner {
 	unsigned owed; // store callbacks and timers that must be over before the memory goes
 };
 
+// The entry for a claimed row, made if it is new: at the end of its device's lane, waiting for its
+// system. While an attempt runs its row stays: the revision tells the store what was done. NULL
+// when memory is out.
+struct task_entry *task_entry_hold(struct task_runner *r, const struct task_row *row);
+// Out of lane and memory; nobody is told.
+void task_entry_free(struct task_entry *e);
+void task_entry_wait(struct task_entry *e);  // (again) for its system
+void task_entry_start(struct task_entry *e); // its turn has come
+struct task_counts *task_entry_counts(struct task_entry *e);
+
 // Adds group to those whom entry tells how it ended, once this revision of the work was attempted.
 enum err ERR_MUST_CHECK task_link_add(struct task_entry *entry, struct task_group *group,
 				      uint32_t revision);

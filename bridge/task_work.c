@@ -94,8 +94,8 @@ delete_target(struct task_work *w)
 static enum err
 set_attributes(struct task_work *w)
 {
-	char ip[IPV4_TEXT_BYTES];
-	ipv4_format(ip, w->row.wg_ip);
+	char ip[IP4_TEXT_BYTES];
+	ip4_print(ip, w->row.wg_ip);
 	return thingsboard_set_attributes(w->systems.thingsboard, w->row.device, ip,
 					  w->row.wg_public_key[0] ? w->row.wg_public_key : NULL,
 					  on_upstream, w);

@@ -75,9 +75,9 @@ static void
 reply_status(struct http_req *req, const char *status, const struct device_row *device,
 	     const char *reason)
 {
-	char ip[IPV4_TEXT_BYTES] = "";
+	char ip[IP4_TEXT_BYTES] = "";
 	if (device && device->wg_ip)
-		ipv4_format(ip, device->wg_ip);
+		ip4_print(ip, device->wg_ip);
 	json_t *body = json_pack("{s:s,s:s*,s:s*,s:s*}", "status", status, "device_id",
 				 device && device->id[0] ? device->id : NULL, "wireguard_ip",
 				 ip[0] ? ip : NULL, "reason", reason);

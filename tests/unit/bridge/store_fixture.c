@@ -246,7 +246,7 @@ fx_key(unsigned n)
 const char *
 fx_ip(const struct fixture *fx)
 {
-	static char ip[IPV4_TEXT_BYTES];
-	ipv4_format(ip, fx->r.device.wg_ip);
+	static char ip[IP4_TEXT_BYTES];
+	ip4_print(ip, fx->r.device.wg_ip);
 	return ip;
 }
