@@ -28,6 +28,15 @@ on_timer(uv_timer_t *timer)
 	(void)timer; // its purpose is to wake the loop up
 }
 
+// A timer of this very turn may have done what is waited for: the loop must not go to sleep then.
+static void
+on_before_poll(uv_prepare_t *prepare)
+{
+	const struct bench *b = prepare->data;
+	if (b->done && b->done(b->done_ctx))
+		uv_stop(prepare->loop);
+}
+
 static void
 watch_signal(struct bench *b, uv_signal_t *handle, int signum)
 {
@@ -45,6 +54,10 @@ bench_init(struct bench *b, struct why *why)
 	if (uv_loop_init(&b->loop) < 0)
 		return why_set(why, ERR_IO, "cannot make an event loop");
 	uv_timer_init(&b->loop, &b->timer);
+	uv_prepare_init(&b->loop, &b->before_poll);
+	b->before_poll.data = b;
+	uv_prepare_start(&b->before_poll, on_before_poll);
+	uv_unref((uv_handle_t *)&b->before_poll);
 	watch_signal(b, &b->on_int, SIGINT);
 	watch_signal(b, &b->on_term, SIGTERM);
 	return http_client_new(&b->http, &b->loop, why);
@@ -56,6 +69,7 @@ bench_fini(struct bench *b)
 	if (b->http)
 		http_client_free(b->http);
 	uv_close((uv_handle_t *)&b->timer, NULL);
+	uv_close((uv_handle_t *)&b->before_poll, NULL);
 	uv_close((uv_handle_t *)&b->on_int, NULL);
 	uv_close((uv_handle_t *)&b->on_term, NULL);
 	// Whoever was freed before closes its handles on the next turns.
@@ -80,7 +94,10 @@ bench_wait_through(struct bench *b, bool (*done)(void *ctx), void *ctx, uint64_t
 			return ERR_TIMEOUT;
 		uv_update_time(&b->loop);
 		uv_timer_start(&b->timer, on_timer, (deadline_ns - now) / NS_PER_MS + 1, 0);
+		b->done = done;
+		b->done_ctx = ctx;
 		uv_run(&b->loop, UV_RUN_ONCE);
+		b->done = NULL;
 		uv_timer_stop(&b->timer);
 	}
 }

@@ -13,6 +13,9 @@ struct bench {
 	uv_loop_t loop;
 	struct http_client *http;
 	uv_timer_t timer;
+	uv_prepare_t before_poll;
+	bool (*done)(void *ctx); // of the wait in progress
+	void *done_ctx;
 	uv_signal_t on_int;
 	uv_signal_t on_term;
 	uint64_t limit_ns; // no wait goes beyond it; 0 = none

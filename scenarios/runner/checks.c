@@ -65,16 +65,16 @@ eval_one(struct checks *out, struct run *run, const struct pair *pair)
 	char place[512];
 	place_text(place, sizeof(place), pair->at);
 	enum world_sight sight = world_look(run->world, pair->key, &actual, &why);
-	if (sight == WORLD_HIDDEN) {
+	if (sight == WORLD_HIDDEN && why.err == ERR_UNSUPPORTED) {
 		out->hidden++;
 		append(&out->hidden_report,
 		       mem_printf("%s: %s cannot be seen: %s", place, pair->key, why.text));
 		return;
 	}
-	if (sight == WORLD_UNKNOWN) {
-		out->unknown = true;
-		m.expected = mem_dup(why.text);
-		m.actual = mem_dup("(no such thing)");
+	if (sight != WORLD_SEEN) {
+		out->unknown |= sight == WORLD_UNKNOWN;
+		m.expected = mem_dup(sight == WORLD_UNKNOWN ? why.text : "something to look at");
+		m.actual = mem_dup(sight == WORLD_UNKNOWN ? "(no such thing)" : why.text);
 	} else if (matcher_eval(pair->value, pair->key, actual, look_up, run->world, &m)) {
 		out->held++;
 		return;

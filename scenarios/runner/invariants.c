@@ -70,10 +70,15 @@ is_gone(const json_t *bridge_device)
 	return state && strcmp(state, "decommissioned") == 0;
 }
 
+// What somebody else runs may hold things of other people.
 static bool
-is_ours(struct run *run, enum service_id id)
+is_ours(struct run *run, enum service_id id, struct finding *f)
 {
-	return run->stack->services[id].state != SERVICE_EXTERNAL;
+	if (run->stack->services[id].state != SERVICE_EXTERNAL)
+		return true;
+	f->hidden = true;
+	why_set(&f->why, ERR_UNSUPPORTED, "%s is external", service_specs()[id].name);
+	return false;
 }
 
 static void
@@ -105,8 +110,7 @@ peer_per_device(struct run *run, struct finding *f)
 	json_t *devices = (json_t *)(uintptr_t)system_of(run, "bridge", "devices", f);
 	json_t *peers = (json_t *)(uintptr_t)system_of(run, "wireguard", "by_key", f);
 	json_t *owners = json_object();
-	if (f->hidden || !is_ours(run, SERVICE_WIREGUARD)) {
-		f->hidden = true;
+	if (f->hidden || !is_ours(run, SERVICE_WIREGUARD, f)) {
 		json_decref(owners);
 		return;
 	}
@@ -276,10 +280,8 @@ peers_file_agrees(struct run *run, struct finding *f)
 	AUTO(free) char *path = mem_printf("%s/state/cdm_peers.json", run->stack->dir);
 	json_t *devices = (json_t *)(uintptr_t)system_of(run, "bridge", "devices", f);
 	buf_init(&text, PEERS_FILE_MAX);
-	if (f->hidden || !is_ours(run, SERVICE_BRIDGE)) {
-		f->hidden = true;
+	if (f->hidden || !is_ours(run, SERVICE_BRIDGE, f))
 		return;
-	}
 	enum err err = file_read(&text, path, NULL);
 	json_t *file = json_loads(err == ERR_OK ? (char *)text.data : no_file, 0, NULL);
 	if (!file)
@@ -339,9 +341,11 @@ judge(struct run *run, const struct invariant *invariant, const struct finding *
 		run_find(run, VERDICT_FAILED, run->instance->root->at,
 			 "invariant %s (%s) does not hold: %.*s", invariant->name, invariant->doc,
 			 (int)f->text.len, (const char *)f->text.data);
+	else if (f->hidden && (f->why.err == ERR_UNSUPPORTED || f->why.err == ERR_WRONG_STATE))
+		run_note(run, "%s not checked: %s", invariant->name, f->why.text);
 	else if (f->hidden)
-		run_note(run, "%s not checked%s%s", invariant->name, f->why.text[0] ? ": " : "",
-			 f->why.text);
+		run_find(run, VERDICT_BROKEN, run->instance->root->at,
+			 "invariant %s cannot be checked: %s", invariant->name, f->why.text);
 }
 
 void

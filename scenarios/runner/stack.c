@@ -60,6 +60,12 @@ stack_fact(const struct stack *s, const char *name)
 	return words_get_env(&s->facts, name);
 }
 
+struct tls_client *
+stack_tls_for(const struct stack *s, const char *url)
+{
+	return strncmp(url, "https:", 6) == 0 ? s->tls : NULL;
+}
+
 void
 stack_set_fact(struct stack *s, const char *name, const char *fmt, ...)
 {

@@ -112,6 +112,8 @@ void stack_free(struct stack *s);
 
 struct service *stack_service(struct stack *s, const char *name); // NULL: no such name
 const char *stack_fact(const struct stack *s, const char *name);  // NULL: unknown
+// The trust for an https URL; NULL for plain http, as the HTTP client wants it.
+struct tls_client *stack_tls_for(const struct stack *s, const char *url);
 void stack_set_fact(struct stack *s, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 // Adds a paragraph to trouble.
 void stack_trouble(struct stack *s, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -76,7 +76,7 @@ delete_device(struct run *run, const char *id, bool force, struct bench_answer *
 	const struct http_request request = {
 		.method = "DELETE",
 		.url = (const char *)url.data,
-		.tls = s->tls,
+		.tls = stack_tls_for(s, (const char *)url.data),
 		.bearer = &token,
 		.timeout_ms = CALL_MS,
 	};
@@ -167,7 +167,7 @@ step_request(struct run *run, const struct node *step, const struct node *args)
 	const struct http_request request = {
 		.method = schema_get_text(args, "request", "method"),
 		.url = url,
-		.tls = run->stack->tls,
+		.tls = stack_tls_for(run->stack, url),
 		.content_type = body ? schema_get_text(args, "request", "content-type") : NULL,
 		.body = body ? BYTES_STR(body) : BYTES_NONE,
 		.bearer = secret_is_set(&token) ? &token : NULL,

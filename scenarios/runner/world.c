@@ -63,7 +63,7 @@ get_json(struct world *w, const char *url, const char *bearer, int *status, stru
 	const struct http_request request = {
 		.method = "GET",
 		.url = url,
-		.tls = w->run->stack->tls,
+		.tls = stack_tls_for(w->run->stack, url),
 		.bearer = bearer ? &token : NULL,
 		.timeout_ms = HTTP_TIMEOUT_MS,
 		.answer_max = 64 << 20,
@@ -82,18 +82,36 @@ get_json(struct world *w, const char *url, const char *bearer, int *status, stru
 	return json;
 }
 
+static bool
+is_running(const struct service *service)
+{
+	return service->state == SERVICE_READY || service->state == SERVICE_EXTERNAL;
+}
+
+// UNSUPPORTED: nobody can look at it, ever; WRONG_STATE: not now.
+static void
+note_unseen(const struct service *service, struct why *why)
+{
+	const char *name = service->spec->name;
+	if (service->state == SERVICE_EXTERNAL)
+		why_set(why, ERR_UNSUPPORTED, "%s is external and was given without %s", name,
+			service->spec->admin_fact ? service->spec->admin_fact
+						  : "BRIDGE_ADMIN_TOKEN");
+	else if (service->state == SERVICE_OFF)
+		why_set(why, ERR_UNSUPPORTED, "%s is not part of this stack", name);
+	else
+		why_set(why, ERR_WRONG_STATE, "%s is %s", name,
+			service->state == SERVICE_PAUSED ? "stopped" : "not running");
+}
+
 static json_t *
 fetch_mock(struct world *w, enum service_id id, struct why *why)
 {
 	struct service *service = &w->run->stack->services[id];
 	const char *admin = stack_fact(w->run->stack, service->spec->admin_fact);
 	int status;
-	if (!admin || service->state == SERVICE_OFF || service->state == SERVICE_PAUSED ||
-	    (service->state == SERVICE_ENDED)) {
-		why_set(why, ERR_UNSUPPORTED, "%s is %s", service->spec->name,
-			service->state == SERVICE_EXTERNAL
-				? "an external system without an admin API"
-				: "not running");
+	if (!admin || !is_running(service)) {
+		note_unseen(service, why);
 		return NULL;
 	}
 	AUTO(free) char *url = mem_printf("%s/state", admin);
@@ -132,9 +150,8 @@ ask_bridge(struct world *w, const char *path, struct why *why)
 	const char *token = stack_fact(s, "BRIDGE_ADMIN_TOKEN");
 	const struct service *bridge = &s->services[SERVICE_BRIDGE];
 	int status;
-	if (!url || !token || bridge->state == SERVICE_PAUSED || bridge->state == SERVICE_ENDED) {
-		why_set(why, ERR_UNSUPPORTED, "the bridge %s",
-			url && !token ? "was given without BRIDGE_ADMIN_TOKEN" : "is not running");
+	if (!url || !token || !is_running(bridge)) {
+		note_unseen(bridge, why);
 		return NULL;
 	}
 	AUTO(free) char *full = mem_printf("%s%s", url, path);
@@ -316,7 +333,8 @@ world_system(struct world *w, const char *name, struct why *why)
 	struct why own = {0};
 	if (there || hidden) {
 		if (hidden)
-			why_set(why, ERR_UNSUPPORTED, "%s", json_string_value(hidden));
+			why_set(why, (enum err)json_integer_value(json_object_get(hidden, "err")),
+				"%s", json_string_value(json_object_get(hidden, "text")));
 		return there;
 	}
 	for (size_t i = 0; i < N_ELEMENTS(roots); i++)
@@ -326,7 +344,8 @@ world_system(struct world *w, const char *name, struct why *why)
 		json_object_set_new(w->document, name, there);
 		return there;
 	}
-	json_object_set_new(w->hidden, name, json_string(own.text));
+	json_object_set_new(w->hidden, name,
+			    json_pack("{s:i,s:s}", "err", (int)own.err, "text", own.text));
 	why_set(why, own.err, "%s", own.text);
 	return NULL;
 }
