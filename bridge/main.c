@@ -6,6 +6,7 @@
 
 #include "bridge/bridge.h"
 #include "loop/daemon.h"
+#include "pki/fast_decode.h"
 
 const char *argp_program_version = "iot-bridge " PROVSIM_VERSION;
 
@@ -207,6 +208,7 @@ main(int argc, char **argv)
 	struct arguments args = {.level = LOG_INFO};
 	argp_err_exit_status = EX_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &args);
+	pki_use_fast_decoders();
 	if (args.help_config) {
 		config_print_help(stdout);
 		return 0;

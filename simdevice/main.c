@@ -427,6 +427,10 @@ dispatch(int argc, char **argv, struct args *a)
 {
 	static const char *const singles[] = {"run", "enroll", "connect", "up"};
 	const char *command = argc > 1 ? argv[1] : "";
+	static char name[64]; // what argp calls the program in its messages
+	snprintf(name, sizeof(name), "simdevice %s", command);
+	if (argc > 1)
+		argv[1] = name;
 	for (size_t i = 0; i < N_ELEMENTS(singles); i++)
 		if (strcmp(command, singles[i]) == 0)
 			return main_single(argc - 1, argv + 1, a, command);

@@ -2,7 +2,6 @@
 #include "pki/key.h"
 
 #include <openssl/core_names.h>
-#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <pthread.h>
@@ -14,9 +13,6 @@ enum {
 	KEY_DER_MAX = 64 * 1024,
 	P256_PKCS8_BYTES = 138,
 };
-
-AUTO_DEFINE(OSSL_PARAM_BLD *, OSSL_PARAM_BLD_free)
-AUTO_DEFINE(OSSL_PARAM *, OSSL_PARAM_free)
 
 // Building an EVP_PKEY_CTX costs more than generating a P-256 key with it, so each thread keeps its
 // own.
@@ -133,28 +129,45 @@ is_consistent(EVP_PKEY *key)
 	return ctx && EVP_PKEY_pairwise_check(ctx) == 1;
 }
 
+// Parameters on the stack: building them with OSSL_PARAM_BLD costs as much as the import itself.
+static enum err
+import_p256(EVP_PKEY **out, const uint8_t point[static P256_POINT_BYTES], const uint8_t *scalar)
+{
+	char group[] = SN_X9_62_prime256v1;
+	uint8_t public[P256_POINT_BYTES];
+	uint8_t native[P256_SCALAR_BYTES]; // a number parameter is in the machine's byte order
+	OSSL_PARAM params[4];
+	OSSL_PARAM *p = params;
+	EVP_PKEY_CTX *ctx = import_ctx();
+	*out = NULL;
+	if (!ctx)
+		return ossl_fail(NULL, ERR_NOMEM, "key import");
+	memcpy(public, point, sizeof(public));
+	*p++ = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
+	*p++ = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, public, sizeof(public));
+	if (scalar) {
+		for (size_t i = 0; i < sizeof(native); i++)
+			native[i] = scalar[__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+						   ? sizeof(native) - 1 - i
+						   : i];
+		*p++ = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_PRIV_KEY, native, sizeof(native));
+	}
+	*p = OSSL_PARAM_construct_end();
+	int good = EVP_PKEY_fromdata(ctx, out, scalar ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
+				     params);
+	if (scalar)
+		OPENSSL_cleanse(native, sizeof(native));
+	return good == 1 ? ERR_OK : ossl_fail(NULL, ERR_CRYPTO, "key import");
+}
+
 enum err
 key_p256_from_raw(EVP_PKEY **out, const uint8_t point[static P256_POINT_BYTES],
 		  const uint8_t *scalar)
 {
-	*out = NULL;
-	AUTO(BN_clear_free) BIGNUM *d = scalar ? BN_bin2bn(scalar, P256_SCALAR_BYTES, NULL) : NULL;
-	AUTO(OSSL_PARAM_BLD_free) OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-	EVP_PKEY_CTX *ctx = import_ctx();
-	if (!ctx || !build || (scalar && !d))
-		return ossl_fail(NULL, ERR_NOMEM, "key import");
-	if (OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, SN_X9_62_prime256v1,
-					    0) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point,
-					     P256_POINT_BYTES) != 1 ||
-	    (d && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_PRIV_KEY, d) != 1))
-		return ossl_fail(NULL, ERR_NOMEM, "key import");
-	AUTO(OSSL_PARAM_free) OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(build);
 	AUTO(EVP_PKEY_free) EVP_PKEY *key = NULL;
-	if (!params ||
-	    EVP_PKEY_fromdata(ctx, &key, d ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY, params) != 1)
-		return ossl_fail(NULL, ERR_CRYPTO, "key import");
-	if (d && !is_consistent(key))
+	*out = NULL;
+	TRY(import_p256(&key, point, scalar));
+	if (scalar && !is_consistent(key))
 		return ossl_fail(NULL, ERR_CRYPTO, "key import");
 	*out = STEAL(key);
 	return ERR_OK;
@@ -224,7 +237,7 @@ key_from_pem(EVP_PKEY **out, struct bytes pem, struct why *why)
 	else
 		err = key_from_any_pem(out, pem, why);
 	if (err == ERR_CRYPTO)
-		why_set(why, err,
+		why_set(why, ERR_SYNTAX,
 			"private key: the public point does not belong to the private key");
 	if (block.der.data)
 		OPENSSL_cleanse(block.der.data, block.der.len);

@@ -3,6 +3,7 @@
 
 #include "common/mock_main.h"
 #include "step-ca/authority.h"
+#include "pki/fast_decode.h"
 
 const char *argp_program_version = "mock-step-ca " PROVSIM_VERSION;
 
@@ -178,6 +179,7 @@ main(int argc, char **argv)
 	if (addr_parse(&args.listen, "127.0.0.1:9000", NULL) != ERR_OK)
 		return EX_SOFTWARE;
 	argp_parse(&argp, argc, argv, 0, NULL, &args);
+	pki_use_fast_decoders();
 	use_defaults(&args);
 	return mock_run(&program, &args.common, &args);
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "common/mock_main.h"
 #include "thingsboard/thingsboard.h"
+#include "pki/fast_decode.h"
 
 #define DEFAULT_USER	 "tenant@thingsboard.org"
 #define DEFAULT_PASSWORD "tenant"
@@ -239,6 +240,7 @@ main(int argc, char **argv)
 	default_addr(&a.http, "127.0.0.1:9090");
 	default_addr(&a.mqtt, "127.0.0.1:8883");
 	argp_parse(&argp, argc, argv, 0, NULL, &a);
+	pki_use_fast_decoders();
 	const struct mock_program program = {
 		.name = "mock-thingsboard",
 		.vocabulary = thingsboard_vocabulary(),

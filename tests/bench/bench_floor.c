@@ -10,6 +10,7 @@
 #include "net/tls.h"
 #include "pki/cert.h"
 #include "pki/csr.h"
+#include "pki/fast_decode.h"
 #include "pki/jose.h"
 #include "wg/noise.h"
 
@@ -291,6 +292,8 @@ main(int argc, char **argv)
 	struct stage s = {0};
 	double total = 0;
 	bool plain = argc > 1 && strcmp(argv[1], "--total") == 0;
+	if (argc > 1 && strcmp(argv[1], "--fast-decoders") == 0)
+		must(pki_use_fast_decoders());
 	stage_init(&s);
 	for (size_t i = 0; i < N_ELEMENTS(legs); i++) {
 		double us = median_us(&s, &legs[i]);
