@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <mqtt_protocol.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -15,6 +17,8 @@
 #include "socketpair.h"
 
 #define TELEMETRY_TOPIC "v1/devices/me/telemetry"
+
+enum { LAST_READS = 64 };
 
 static void settle(struct mqtt_link *link, int rc, int error);
 
@@ -74,18 +78,43 @@ link_free(struct mqtt_link *link)
 	mqtt_pool_unref(p);
 }
 
+static int
+socket_error(const struct mqtt_link *link)
+{
+	int error = 0;
+	socklen_t n = sizeof(error);
+	int fd = mosquitto_socket(link->mosq);
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) != 0)
+		return 0;
+	return error;
+}
+
+// The peer is gone, but an alert or CONNACK may still wait to be read. libmosquitto 2.0.11 does not
+// notice the end of a connection while it shakes hands: it would ask again and again.
+static int
+read_to_the_end(struct mqtt_link *link)
+{
+	int rc = MOSQ_ERR_SUCCESS;
+	for (int i = 0; !rc && i < LAST_READS && mosquitto_socket(link->mosq) >= 0; i++)
+		rc = mosquitto_loop_read(link->mosq, 1);
+	return rc ? rc : MOSQ_ERR_CONN_LOST;
+}
+
 static void
 on_socket(uv_poll_t *poll, int status, int events)
 {
 	struct mqtt_link *link = poll->data;
 	int rc = MOSQ_ERR_SUCCESS;
+	int error = status < 0 ? socket_error(link) : 0;
 	errno = 0;
 	mqtt_link_enter(link);
-	if (status < 0 || (events & UV_READABLE))
+	if (status < 0 || (events & UV_DISCONNECT))
+		rc = read_to_the_end(link);
+	else if (events & UV_READABLE)
 		rc = mosquitto_loop_read(link->mosq, 1);
 	if (!rc && (events & UV_WRITABLE))
 		rc = mosquitto_loop_write(link->mosq, 1);
-	int error = errno;
+	error = error ? error : errno;
 	mqtt_link_leave();
 	settle(link, rc, error);
 }
@@ -103,7 +132,8 @@ watch(struct mqtt_link *link)
 		link->poll.data = link;
 		link->has_poll = true;
 	}
-	int events = UV_READABLE | (mosquitto_want_write(link->mosq) ? UV_WRITABLE : 0);
+	int events =
+		UV_READABLE | UV_DISCONNECT | (mosquitto_want_write(link->mosq) ? UV_WRITABLE : 0);
 	if (events != link->polled)
 		uv_poll_start(&link->poll, events, on_socket);
 	link->polled = events;
@@ -159,14 +189,14 @@ connect_failed(struct mqtt_link *link, int rc, int error)
 			    link->text[0] ? link->text : mosquitto_strerror(rc));
 		return EV_RETRY;
 	}
-	if (rc == MOSQ_ERR_ERRNO && error == ECONNREFUSED) {
+	if (error == ECONNREFUSED) {
 		device_fail(d, LAYER_MQTT, "connection-refused", 0,
 			    "nobody listens at %s port %u: connection refused", p->host, p->port);
 		return EV_RETRY;
 	}
 	device_fail(d, LAYER_MQTT, rc == MOSQ_ERR_EAI ? "dns" : "closed", 0,
 		    "%s port %u: the connection ended without a CONNACK: %s", p->host, p->port,
-		    rc == MOSQ_ERR_ERRNO && error ? strerror(error) : mosquitto_strerror(rc));
+		    error && error != EAGAIN ? strerror(error) : mosquitto_strerror(rc));
 	return EV_RETRY;
 }
 
@@ -288,6 +318,12 @@ start(struct mqtt_link *link)
 					 p->worker->config->mqtt_keepalive_s);
 	socketpair_refuse(false);
 	mqtt_link_leave();
+	// On the same machine a refusal has come already; the library has read it and gone on.
+	struct pollfd hup = {.fd = mosquitto_socket(mosq)};
+	if (!rc && poll(&hup, 1, 0) == 1 && (hup.revents & POLLHUP)) {
+		errno = ECONNREFUSED;
+		rc = MOSQ_ERR_ERRNO;
+	}
 	return rc;
 }
 

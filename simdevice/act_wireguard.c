@@ -170,6 +170,27 @@ link_new(struct sim_device *s, struct why *why)
 	return link;
 }
 
+// The server drops a second initiation of the same key within 20 ms (FLOOD) and one with the same
+// timestamp (REPLAY; they come in steps of 16.8 ms), and the next try would be 5 s later. A real
+// device cannot reboot that fast.
+enum { INITIATION_GAP_MS = 40 };
+
+static void
+initiate(struct wg_link *link)
+{
+	struct wg_now now = now_both();
+	link->s->last_initiation_ns = now.mono_ns;
+	wg_peer_set_keepalive(&link->peer, link->config->keepalive_s, &now);
+	wg_peer_connect(&link->peer, &now);
+	arm_deadline(link);
+}
+
+static void
+on_gap_over(uv_timer_t *timer)
+{
+	initiate(timer->data);
+}
+
 static enum err
 begin(struct wg_link *link, struct why *why)
 {
@@ -183,10 +204,12 @@ begin(struct wg_link *link, struct why *why)
 		return why_set(why, err, "the server's public key is not usable");
 	link->has_peer = true;
 	link->handshaking = true;
-	struct wg_now now = now_both();
-	wg_peer_set_keepalive(&link->peer, t->keepalive_s, &now);
-	wg_peer_connect(&link->peer, &now);
-	arm_deadline(link);
+	uint64_t last = link->s->last_initiation_ns;
+	uint64_t gap_ms = last ? (clock_mono_ns() - last) / NS_PER_MS : INITIATION_GAP_MS;
+	if (gap_ms < INITIATION_GAP_MS)
+		uv_timer_start(&link->timer, on_gap_over, INITIATION_GAP_MS - gap_ms, 0);
+	else
+		initiate(link);
 	return ERR_OK;
 }
 
@@ -304,8 +327,8 @@ take_packet(struct wg_link *link, struct bytes inner, const struct wg_now *now)
 void
 wg_link_receive(struct wg_link *link, uint8_t *datagram, size_t n)
 {
-	if (!link->has_peer)
-		return;
+	if (!link->has_peer || link->peer.stats.initiations_sent == 0)
+		return; // the tunnel begins with our own handshake
 	struct bytes inner = BYTES_NONE;
 	struct wg_now now = now_both();
 	uint32_t slot = link->slot;

@@ -106,7 +106,8 @@ static void
 on_phase_end(struct sim_device *s, enum dev_phase phase, bool failed)
 {
 	struct control_device *cd = s->owner_ctx;
-	(void)phase;
+	if (phase == PHASE_ENROLL)
+		s->enroll_report->attempts = s->dev.tries;
 	if (cd->pending)
 		answer_phase(cd, failed ? s->dev.failure : NULL);
 }

@@ -70,7 +70,7 @@ cert_of(const X509 *leaf, const struct identity *id, const struct identity_facts
 	if (cert_cn(&cn, leaf) || cert_serial(serial, leaf) ||
 	    cert_validity(&not_before, &not_after, leaf) || cert_public_sha256(sha, leaf))
 		return json_null();
-	int length = id->issuers ? sk_X509_num(issuers_certs(id->issuers)) + 2 : 0;
+	int length = id->issuers ? sk_X509_num(issuers_certs(id->issuers)) + 1 : 0;
 	const char *verdict = facts ? facts->chain_verdict : "verifies";
 	bool matches = facts ? facts->key_matches : true;
 	if (facts && facts->chain_length)
@@ -170,7 +170,7 @@ result_enroll(struct control_device *cd)
 			      ? json_pack("{s:o}", "pubkey_sha256", hex_text(r->csr_public_sha256))
 			      : json_null();
 	return json_pack("{s:o,s:i,s:b,s:o,s:o,s:o,s:o}", "reply", reply_of(r), "attempts",
-			 (int)s->dev.tries, "skipped", r->skipped, "cert",
+			 (int)r->attempts, "skipped", r->skipped, "cert",
 			 cert_of(leaf, &s->identity, r->leaf ? &r->facts : NULL), "csr", csr, "wg",
 			 wg_of(&s->identity), "flash", flash_of(s));
 }

@@ -11,7 +11,7 @@ struct issuers {
 	uint8_t hash[SHA256_BYTES]; // of the texts that they came in
 	STACK_OF(X509) * certs;
 	struct trust *anchor; // the Sub-CA, once the chain was verified to the root
-	size_t length;	      // certificates from a leaf to the root
+	size_t length;	      // certificates of a whole chain without the root
 };
 
 // A stack has a handful of issuing CAs; more than that and the oldest is verified anew.
@@ -260,7 +260,7 @@ verify_new_chain(struct issuers **out, const struct check *c, X509 *leaf,
 	i->refs = 1;
 	memcpy(i->hash, hash, SHA256_BYTES);
 	TRY(collect_issuers(i, in_cert, in_chain, c->root));
-	i->length = (size_t)sk_X509_num(i->certs) + 2;
+	i->length = (size_t)sk_X509_num(i->certs) + 1;
 	AUTO(trust_free) struct trust *root = NULL;
 	TRY(trust_new_from_cert(&root, c->root));
 	TRY(trust_verify(root, leaf, all, c->now, TRUST_CLIENT, c->why));

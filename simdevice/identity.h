@@ -60,7 +60,7 @@ void identity_move(struct identity *to, struct identity *from);
 struct identity_facts {
 	bool parsed;
 	bool key_matches;
-	size_t chain_length;	 // certificates from the leaf to the root
+	size_t chain_length;	 // certificates from the leaf up, without the root
 	char chain_verdict[256]; // "verifies", or OpenSSL's words
 };
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "pki/fast_decode.h"
 #include "base/log.h"
 #include "control.h"
 #include "fleet.h"
@@ -469,6 +470,7 @@ main(int argc, char **argv)
 			   .n_phases = 4},
 	};
 	argp_err_exit_status = EXIT_USAGE;
+	pki_use_fast_decoders();
 	sim_config_init(&a.config);
 	int code = dispatch(argc, argv, &a);
 	sim_config_fini(&a.config);

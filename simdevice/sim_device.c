@@ -117,6 +117,7 @@ static void
 on_step(struct device *d, enum dev_state from, enum dev_event event)
 {
 	struct sim_device *s = sim_device_of(d);
+	s->next_given = false;
 	log_debug(s->worker->log, "device.state", KV_STR("dev", d->id),
 		  KV_STR("from", dev_state_name(from)), KV_STR("event", dev_event_name(event)),
 		  KV_STR("state", dev_state_name(d->state)));
@@ -139,6 +140,13 @@ on_unexpected(struct device *d, enum dev_event event)
 	log_debug(s->worker->log, "device.unexpected", KV_STR("dev", d->id),
 		  KV_STR("event", dev_event_name(event)),
 		  KV_STR("state", dev_state_name(d->state)));
+	if (!s->next_given)
+		return;
+	// Whoever gave the command has no other way to hear that it was not possible.
+	s->next_given = false;
+	device_fail(d, LAYER_USAGE, "wrong-state", 0, "%s is not possible in state %s (%s)",
+		    dev_event_name(event), dev_state_name(d->state), dev_state_text(d->state));
+	s->owner->on_phase_end(s, dev_phase_of_event(event), true);
 }
 
 static const struct device_ops ops = {
@@ -258,7 +266,6 @@ sim_device_command(struct sim_device *s, enum dev_event command, uint32_t retrie
 {
 	if (s->dev.phase != PHASE_NONE)
 		return false;
-	s->phase_began_ns = clock_mono_ns();
 	device_set_retries(&s->dev, retries);
 	return device_step(&s->dev, command, 0) == STEP_MOVED;
 }
@@ -266,7 +273,7 @@ sim_device_command(struct sim_device *s, enum dev_event command, uint32_t retrie
 void
 sim_device_next(struct sim_device *s, enum dev_event command, uint32_t retries)
 {
-	s->phase_began_ns = clock_mono_ns();
+	s->next_given = true;
 	device_set_retries(&s->dev, retries);
 	device_post(&s->dev, command);
 }

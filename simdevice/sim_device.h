@@ -51,6 +51,7 @@ struct enroll_report {
 	bool has_retry_after;
 	uint32_t retry_after_s;
 	double time_ms;
+	uint32_t attempts;
 	bool skipped;
 	bool has_csr;
 	uint8_t csr_public_sha256[SHA256_BYTES];
@@ -91,7 +92,8 @@ struct sim_device {
 	void *owner_ctx;
 	uv_timer_t timer;
 	uint32_t timer_attempt;
-	uint64_t phase_began_ns;
+	uint64_t last_initiation_ns; // of its WireGuard key, monotonic
+	bool next_given;	     // a command was given by sim_device_next()
 	struct identity identity;
 	struct flash_image memory; // flash without a folder
 	char *flash_dir;	   // NULL = in memory

@@ -69,8 +69,8 @@ print_identity(const struct sim_device *s, double ms)
 	char address[IP4_TEXT_BYTES] = "none";
 	if (s->identity.tunnel)
 		ip4_print(address, ip4_of_prefix(&s->identity.tunnel->address));
-	printf("enroll: %s: certificate %s until %s, tunnel address %s (%.0f ms)\n", s->dev.id,
-	       serial, until_text, address, ms);
+	printf("enroll: %s%s: certificate %s until %s, tunnel address %s (%.0f ms)\n", s->dev.id,
+	       s->dev.tries ? "" : " was enrolled already", serial, until_text, address, ms);
 }
 
 static void
