@@ -71,10 +71,16 @@ eval_one(struct checks *out, struct run *run, const struct pair *pair)
 		       mem_printf("%s: %s cannot be seen: %s", place, pair->key, why.text));
 		return;
 	}
-	if (sight != WORLD_SEEN) {
-		out->unknown |= sight == WORLD_UNKNOWN;
-		m.expected = mem_dup(sight == WORLD_UNKNOWN ? why.text : "something to look at");
-		m.actual = mem_dup(sight == WORLD_UNKNOWN ? "(no such thing)" : why.text);
+	if (sight == WORLD_UNKNOWN) {
+		out->unknown = true;
+		out->broken++;
+		out->at = pair->at;
+		append(&out->report, mem_printf("%s: %s", place, why.text));
+		return;
+	}
+	if (sight == WORLD_HIDDEN) {
+		m.expected = mem_dup("something to look at");
+		m.actual = mem_dup(why.text);
 	} else if (matcher_eval(pair->value, pair->key, actual, look_up, run->world, &m)) {
 		out->held++;
 		return;

@@ -210,7 +210,7 @@ make_run_folder(struct session *s, struct why *why)
 	size_t n = 0;
 	if (s->options->out) {
 		s->dir = mem_dup(s->options->out);
-		return file_make_dirs(s->dir, 0755, why);
+		return tree_claim(s->dir, why);
 	}
 	clock_format_rfc3339(stamp, clock_wall_ns(), 0);
 	for (const char *p = stamp; *p; p++)
@@ -225,7 +225,7 @@ make_run_folder(struct session *s, struct why *why)
 		free(s->dir);
 		s->dir = mem_printf("runs/%s-%d", digits, i);
 	}
-	return ERR_OK;
+	return tree_claim(s->dir, why);
 }
 
 static uint64_t
@@ -276,6 +276,7 @@ play(struct session *s, const struct instance *instance, size_t number, size_t t
 		.given = &s->options->given,
 		.listener = &listener,
 	};
+	tree_remove(dir); // of an earlier run in the same folder
 	report_text_begin(&s->text, instance, number, total, o.seed);
 	run_play(&run, &o);
 	write_rerun(s, &run, dir);

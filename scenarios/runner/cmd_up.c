@@ -241,6 +241,24 @@ up(const struct cli *cli, const struct options *o, const struct node *config, co
 	return code;
 }
 
+static int
+up_in(const struct cli *cli, const struct options *o, const struct node *config, const char *dir)
+{
+	static const char *const old[] = {"logs", "state", "devices", "env"};
+	struct why why = {0};
+	if (tree_claim(dir, &why) != ERR_OK) {
+		fprintf(cli->err, "provsim: %s\n", why.text);
+		return EXIT_USAGE;
+	}
+	AUTO(free) char *full = realpath(dir, NULL);
+	for (size_t i = 0; i < N_ELEMENTS(old); i++) {
+		AUTO(free) char *path = mem_printf("%s/%s", full, old[i]);
+		tree_remove(path);
+	}
+	child_adopt_orphans();
+	return up(cli, o, config, full);
+}
+
 int
 cmd_up(const struct cli *cli, int argc, char **argv)
 {
@@ -258,12 +276,7 @@ cmd_up(const struct cli *cli, int argc, char **argv)
 		if (diags_print(&text, &diags, cli->colour) == ERR_OK)
 			fwrite(text.data, 1, text.len, cli->err);
 	} else if (o.out || mkdtemp(temporary)) {
-		child_adopt_orphans();
-		AUTO(free) char *full = NULL;
-		struct why why = {0};
-		if (o.out && file_make_dirs(o.out, 0755, &why) == ERR_OK)
-			full = realpath(o.out, NULL);
-		code = up(cli, &o, config, o.out ? (full ? full : o.out) : temporary);
+		code = up_in(cli, &o, config, o.out ? o.out : temporary);
 		if (!o.out)
 			tree_remove(temporary);
 	}

@@ -157,14 +157,20 @@ report_text_end(const struct report_text *t, const struct result *result)
 void
 report_text_summary(const struct report_text *t, const struct results *results)
 {
-	size_t broken = results->count[VERDICT_BROKEN] + results->count[VERDICT_BAD_FILE] +
-			results->count[VERDICT_INTERRUPTED];
 	fprintf(t->out, "%zu passed, %zu failed, %zu skipped", results->count[VERDICT_PASSED],
 		results->count[VERDICT_FAILED], results->count[VERDICT_SKIPPED]);
-	if (results->count[VERDICT_INCONCLUSIVE])
-		fprintf(t->out, ", %zu inconclusive", results->count[VERDICT_INCONCLUSIVE]);
-	if (broken)
-		fprintf(t->out, ", %zu broken", broken);
+	static const struct {
+		enum verdict verdict;
+		const char *word;
+	} rare[] = {
+		{VERDICT_INCONCLUSIVE, "inconclusive"},
+		{VERDICT_BAD_FILE,	   "bad"		},
+		{VERDICT_BROKEN,	 "broken"	 },
+		{VERDICT_INTERRUPTED,  "interrupted" }
+	    };
+	for (size_t i = 0; i < N_ELEMENTS(rare); i++)
+		if (results->count[rare[i].verdict])
+			fprintf(t->out, ", %zu %s", results->count[rare[i].verdict], rare[i].word);
 	fprintf(t->out, "\n");
 	fflush(t->out);
 }

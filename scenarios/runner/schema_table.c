@@ -98,10 +98,10 @@ static const struct schema_key keys[] = {
 
 	{"request", "to", SCHEMA_ENUM, SERVICES, 0, 0, 0, "bridge", "0.1", "Which service"},
 	{"request", "method", SCHEMA_ENUM, "GET|HEAD|POST|PUT|PATCH|DELETE", 0, 0, 0, "GET", "0.1", "HTTP method"},
-	{"request", "path", SCHEMA_TEXT, NULL, REQ, 0, 0, NULL, "0.1", "Path and query, e.g. /devices/dev-1/enroll"},
+	{"request", "path", SCHEMA_TEXT, NULL, REQ | SHORT, 0, 0, NULL, "0.1", "Path and query, e.g. /devices/dev-1/enroll"},
 	{"request", "body", SCHEMA_ANY, NULL, 0, 0, 0, NULL, "0.1", "A text that is sent as it is, or a map or list that is sent as JSON"},
 	{"request", "content-type", SCHEMA_TEXT, NULL, 0, 0, 0, "application/json", "0.1", "Media type of the body"},
-	{"request", "authorization", SCHEMA_ENUM, "none|admin|wrong", 0, 0, 0, "none", "0.1", "Bearer token: the admin token, a wrong one, or none"},
+	{"request", "authorization", SCHEMA_ENUM, "none|admin|webhook|hawkbit|wrong", 0, 0, 0, "none", "0.1", "Bearer token of the bridge's admin API, of its webhook, hawkBit's user and password, a wrong token, or none"},
 
 	{"fault", "name", SCHEMA_TEXT, NULL, REQ, 0, 0, NULL, "0.1", "A name for heal and the report"},
 	{"fault", "on", SCHEMA_ENUM, "step-ca|hawkbit|wireguard|thingsboard", REQ, 0, 0, NULL, "0.1", "The mock that misbehaves"},

@@ -156,11 +156,13 @@ step_settle(struct run *run, const struct node *step, const char *device, bool o
 static void
 on_no_answer(struct run *run, const struct node *step, const struct why *why)
 {
-	if (why->err == ERR_CANCELLED || why->err == ERR_TIMEOUT)
-		run_find(run, why->err == ERR_TIMEOUT ? VERDICT_FAILED : VERDICT_INTERRUPTED,
-			 step->at, "%s", why->text);
-	else
-		run_find(run, VERDICT_BROKEN, step->at, "%s", why->text);
+	const char *text = run_time_is_up(run)
+				   ? "the scenario's timeout is over; the step was still waiting"
+				   : why->text;
+	enum verdict verdict = why->err == ERR_CANCELLED ? VERDICT_INTERRUPTED
+			       : why->err == ERR_TIMEOUT ? VERDICT_FAILED
+							 : VERDICT_BROKEN;
+	run_find(run, verdict, step->at, "%s", text);
 }
 
 static bool

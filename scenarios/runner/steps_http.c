@@ -119,14 +119,18 @@ step_decommission(struct run *run, const struct node *step, const struct node *a
 				 schema_get_bool(args, "decommission", "force"));
 }
 
-static enum err
-choose_token(struct secret *token, struct run *run, const char *authorization)
+// NULL = none.
+static const char *
+bearer_token(struct run *run, const char *authorization)
 {
-	const char *admin = stack_fact(run->stack, "BRIDGE_ADMIN_TOKEN");
-	if (strcmp(authorization, "none") == 0)
-		return ERR_OK;
-	bool right = strcmp(authorization, "admin") == 0;
-	return secret_set(token, BYTES_STR(right && admin ? admin : "not-the-token"));
+	static const char *const kinds[][2] = {
+		{"admin",	  "BRIDGE_ADMIN_TOKEN"  },
+		 {"webhook", "BRIDGE_WEBHOOK_TOKEN"}
+	    };
+	for (size_t i = 0; i < N_ELEMENTS(kinds); i++)
+		if (strcmp(authorization, kinds[i][0]) == 0)
+			return stack_fact(run->stack, kinds[i][1]);
+	return strcmp(authorization, "none") == 0 ? NULL : "not-the-token";
 }
 
 static char *
@@ -162,7 +166,11 @@ step_request(struct run *run, const struct node *step, const struct node *args)
 	SECRET_AUTO struct secret token = SECRET_NONE;
 	AUTO(free) char *url = mem_printf("%s%s", base, node_text(args, "path", "/"));
 	AUTO(free) char *body = body_text(node_get(args, "body"));
-	if (choose_token(&token, run, schema_get_text(args, "request", "authorization")) != ERR_OK)
+	const char *authorization = schema_get_text(args, "request", "authorization");
+	bool basic = strcmp(authorization, "hawkbit") == 0;
+	const char *secret = basic ? stack_fact(run->stack, "HAWKBIT_PASSWORD")
+				   : bearer_token(run, authorization);
+	if (secret && secret_set(&token, BYTES_STR(secret)) != ERR_OK)
 		return;
 	const struct http_request request = {
 		.method = schema_get_text(args, "request", "method"),
@@ -170,7 +178,9 @@ step_request(struct run *run, const struct node *step, const struct node *args)
 		.tls = stack_tls_for(run->stack, url),
 		.content_type = body ? schema_get_text(args, "request", "content-type") : NULL,
 		.body = body ? BYTES_STR(body) : BYTES_NONE,
-		.bearer = secret_is_set(&token) ? &token : NULL,
+		.basic_user = basic ? stack_fact(run->stack, "HAWKBIT_USER") : NULL,
+		.basic_password = &token,
+		.bearer = secret_is_set(&token) && !basic ? &token : NULL,
 		.timeout_ms = CALL_MS,
 	};
 	BENCH_ANSWER_AUTO struct bench_answer answer;
