@@ -5,7 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "net/addr.h"
+#include "verify_cache.h"
 
 static _Thread_local struct mqtt_link *current;
 
@@ -107,6 +107,8 @@ mqtt_pool_new(struct mqtt_pool **out, struct worker *w, X509 *root, struct why *
 	p->port = w->config->mqtt_port;
 	p->host = strdup(w->config->mqtt_host);
 	enum err err = p->host ? make_context(&p->ctx, root, p->host) : ERR_NOMEM;
+	if (!err && w->config->share_trust)
+		err = verify_cache_attach(p->ctx);
 	if (err) {
 		SSL_CTX_free(p->ctx);
 		free(p->host);

@@ -10,7 +10,7 @@
 #include "act_wireguard.h"
 #include "base/clock.h"
 
-static const struct sim_orders plain_orders = {.cut_after = FLASH_FILES};
+static const struct sim_orders plain_orders = {.cut_after = FLASH_FILES, .qos = 1};
 
 struct sim_device *
 sim_device_of(struct device *d)

@@ -5,6 +5,7 @@
 
 #include "act_mqtt.h"
 #include "act_wireguard.h"
+#include "verify_cache.h"
 
 enum err
 worker_init(struct worker *w, uv_loop_t *loop, const struct sim_config *config, uint64_t seed,
@@ -53,6 +54,8 @@ worker_set_root(struct worker *w, const char *root_pem, struct why *why)
 		&https,
 		&(struct tls_client_options){.roots_pem = BYTES_STR(root_pem), .alpn = "http/1.1"},
 		why));
+	if (w->config->share_trust)
+		TRY(verify_cache_attach(tls_client_ctx(https)));
 	struct mqtt_pool *mqtt = NULL;
 	if (w->config->mqtt_host)
 		TRY(mqtt_pool_new(&mqtt, w, root, why));
