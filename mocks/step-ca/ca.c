@@ -8,6 +8,7 @@
 
 enum {
 	PEM_MAX = 64 * 1024,
+	ANSWER_MAX = 256 * 1024,
 	BACKDATE_S = 60,
 	DAY_S = 24 * 3600,
 	ROOT_DAYS = 3650,
@@ -44,6 +45,11 @@ ca_alloc(void)
 	struct ca *ca = calloc(1, sizeof(*ca));
 	for (size_t i = 0; ca && i < N_ELEMENTS(levels); i++)
 		buf_init(&level_at(ca, i)->pem, PEM_MAX);
+	if (ca) {
+		buf_init(&ca->middle, ANSWER_MAX);
+		buf_init(&ca->tail, ANSWER_MAX);
+		buf_init(&ca->short_tail, ANSWER_MAX);
+	}
 	return ca;
 }
 
@@ -58,7 +64,50 @@ ca_free(struct ca *ca)
 		buf_fini(&level_at(ca, i)->pem);
 	}
 	cert_ca_free(ca->issuer);
+	buf_fini(&ca->middle);
+	buf_fini(&ca->tail);
+	buf_fini(&ca->short_tail);
 	free(ca);
+}
+
+// A PEM text as a JSON string: only its line ends need an escape.
+static enum err
+append_json_pem(struct buf *out, struct bytes pem)
+{
+	TRY(buf_reserve(out, 2 * pem.n + 2));
+	out->data[out->len++] = '"';
+	for (size_t i = 0; i < pem.n; i++) {
+		if (pem.p[i] == '\n') {
+			out->data[out->len++] = '\\';
+			out->data[out->len++] = 'n';
+		} else {
+			out->data[out->len++] = pem.p[i];
+		}
+	}
+	out->data[out->len++] = '"';
+	out->data[out->len] = 0;
+	return ERR_OK;
+}
+
+// The parts of an answer that are the same for every leaf.
+static enum err
+prepare_answers(struct ca *ca)
+{
+	static const char tls_options[] =
+		"],\"tlsOptions\":{\"cipherSuites\":["
+		"\"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256\","
+		"\"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256\"],"
+		"\"minVersion\":1.2,\"maxVersion\":1.3,\"renegotiation\":false}}\n";
+	TRY(buf_append_str(&ca->middle, ",\"ca\":"));
+	TRY(append_json_pem(&ca->middle, buf_bytes(&ca->sub.pem)));
+	TRY(buf_append_str(&ca->middle, ",\"certChain\":["));
+	TRY(buf_append_str(&ca->tail, ","));
+	TRY(append_json_pem(&ca->tail, buf_bytes(&ca->sub.pem)));
+	TRY(buf_append(&ca->short_tail, ca->tail.data, ca->tail.len));
+	TRY(buf_append_str(&ca->tail, ","));
+	TRY(append_json_pem(&ca->tail, buf_bytes(&ca->intermediate.pem)));
+	TRY(buf_append_str(&ca->tail, tls_options));
+	return buf_append_str(&ca->short_tail, tls_options);
 }
 
 // Makes what is derived from certificates and keys.
@@ -73,6 +122,7 @@ ca_complete(struct ca *ca, struct why *why)
 		if (X509_verify(level->cert, issuer->key) != 1)
 			return ossl_fail(why, ERR_INPUT, levels[i].cert_file);
 	}
+	TRY(prepare_answers(ca));
 	TRY(cert_fingerprint(ca->root_fingerprint, ca->root.cert));
 	TRY(cert_fingerprint(ca->sub_fingerprint, ca->sub.cert));
 	return cert_ca_new(&ca->issuer, ca->sub.cert, ca->sub.key, why);
@@ -211,48 +261,20 @@ ca_write_issuers_pem(struct buf *out, const struct ca *ca)
 	return buf_append(out, ca->intermediate.pem.data, ca->intermediate.pem.len);
 }
 
-// A PEM text as a JSON string: only its line ends need an escape.
-static enum err
-append_json_pem(struct buf *out, struct bytes pem)
-{
-	TRY(buf_reserve(out, 2 * pem.n + 2));
-	out->data[out->len++] = '"';
-	for (size_t i = 0; i < pem.n; i++) {
-		if (pem.p[i] == '\n') {
-			out->data[out->len++] = '\\';
-			out->data[out->len++] = 'n';
-		} else {
-			out->data[out->len++] = pem.p[i];
-		}
-	}
-	out->data[out->len++] = '"';
-	out->data[out->len] = 0;
-	return ERR_OK;
-}
-
 enum err
 ca_write_answer(struct buf *out, const struct ca *ca, struct bytes leaf_der,
 		bool without_intermediate)
 {
-	static const char tls_options[] =
-		"],\"tlsOptions\":{\"cipherSuites\":["
-		"\"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256\","
-		"\"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256\"],"
-		"\"minVersion\":1.2,\"maxVersion\":1.3,\"renegotiation\":false}}\n";
+	const struct buf *tail = without_intermediate ? &ca->short_tail : &ca->tail;
 	BUF_AUTO struct buf leaf;
 	buf_init(&leaf, PEM_MAX);
+	// Growing step by step would copy the answer several times.
+	TRY(buf_reserve(&leaf, 2 * leaf_der.n + 128));
 	TRY(pem_write(&leaf, "CERTIFICATE", leaf_der));
+	TRY(buf_reserve(out, 3 * leaf.len + ca->middle.len + tail->len));
 	TRY(buf_append_str(out, "{\"crt\":"));
 	TRY(append_json_pem(out, buf_bytes(&leaf)));
-	TRY(buf_append_str(out, ",\"ca\":"));
-	TRY(append_json_pem(out, buf_bytes(&ca->sub.pem)));
-	TRY(buf_append_str(out, ",\"certChain\":["));
+	TRY(buf_append(out, ca->middle.data, ca->middle.len));
 	TRY(append_json_pem(out, buf_bytes(&leaf)));
-	TRY(buf_append_str(out, ","));
-	TRY(append_json_pem(out, buf_bytes(&ca->sub.pem)));
-	if (!without_intermediate) {
-		TRY(buf_append_str(out, ","));
-		TRY(append_json_pem(out, buf_bytes(&ca->intermediate.pem)));
-	}
-	return buf_append_str(out, tls_options);
+	return buf_append(out, tail->data, tail->len);
 }

@@ -16,6 +16,10 @@ struct ca {
 	struct ca_level intermediate;
 	struct ca_level sub;
 	struct cert_ca *issuer; // the Sub-CA, ready to sign
+	// Prepared pieces of answers: between the two copies of the leaf, and behind the second.
+	struct buf middle;
+	struct buf tail;
+	struct buf short_tail; // without the intermediate
 	char root_fingerprint[CERT_FINGERPRINT_CHARS + 1];
 	char sub_fingerprint[CERT_FINGERPRINT_CHARS + 1];
 };

@@ -8,6 +8,7 @@
 
 enum {
 	DER_MAX = 64 * 1024,
+	DER_USUAL = 1024,
 	ANSWER_MAX = 256 * 1024,
 	EXPIRED_LIFE_S = 3600,
 	CN_MAX = 512,
@@ -140,6 +141,7 @@ issue(struct buf *answer, struct job *job, const char *endpoint, const char *sub
 {
 	BUF_AUTO struct buf der;
 	buf_init(&der, DER_MAX);
+	TRY(buf_reserve(&der, DER_USUAL));
 	if (RAND_bytes(job->serial, sizeof(job->serial)) != 1)
 		return ossl_fail(NULL, ERR_CRYPTO, "serial");
 	job->t->serial = job->serial;
