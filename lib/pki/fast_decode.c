@@ -15,6 +15,7 @@ enum { LIST_MAX = 64 };
 static struct {
 	OSSL_LIB_CTX *context;
 	OSSL_PROVIDER *full;
+	OSSL_PROVIDER *fast; // stays loaded as long as the process lives
 	OSSL_ALGORITHM keymgmt[LIST_MAX];
 	OSSL_ALGORITHM decoder[LIST_MAX];
 } inner;
@@ -119,8 +120,8 @@ pki_use_fast_decoders(void)
 		return ERR_CRYPTO;
 	fill(inner.keymgmt, OSSL_OP_KEYMGMT, kept_keys);
 	fill(inner.decoder, OSSL_OP_DECODER, kept_decoders);
-	if (OSSL_PROVIDER_add_builtin(NULL, "default-fast", provider_init) != 1 ||
-	    !OSSL_PROVIDER_load(NULL, "default-fast"))
+	if (OSSL_PROVIDER_add_builtin(NULL, "default-fast", provider_init) != 1)
 		return ERR_CRYPTO;
-	return ERR_OK;
+	inner.fast = OSSL_PROVIDER_load(NULL, "default-fast");
+	return inner.fast ? ERR_OK : ERR_CRYPTO;
 }
