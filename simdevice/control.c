@@ -323,7 +323,9 @@ control_run(int fd)
 	(void)daemon_raise_fd_limit();
 	if (control_init(c, &why) || uv_pipe_init(&c->loop, &c->pipe, 0) != 0 ||
 	    uv_pipe_open(&c->pipe, fd) != 0) {
-		log_error(&c->log, "control.failed", KV_STR("text", why.text), KV_I64("fd", fd));
+		log_error(&c->log, "control.failed",
+			  KV_STR("text", why.text[0] ? why.text : "not an open socket"),
+			  KV_I64("fd", fd));
 		return 2;
 	}
 	c->pipe.data = c;

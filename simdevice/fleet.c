@@ -136,7 +136,9 @@ int
 fleet_verdict(const struct fleet_result *r)
 {
 	const struct fleet_stats *s = r->stats;
-	if (s->late * 100 > s->started)
+	bool saturated = s->saturated_us >= SATURATED_US_MIN &&
+			 s->saturated_us * 100 > s->watched_us * SATURATED_PERCENT_MAX;
+	if (s->late * 100 > s->started || saturated)
 		return 4;
 	return s->failed || r->interrupted ? 1 : 0;
 }

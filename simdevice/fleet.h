@@ -58,9 +58,10 @@ struct fleet_result {
 	bool interrupted;
 };
 
-// Exit codes: 0 all lifecycles succeeded, 1 some failed, 4 the generator was overloaded: more than
-// 1 % of the starts were late by LATE_START_US or more although the window was open, so latencies
-// say more about this machine than about the target.
+// Exit codes: 0 all lifecycles succeeded, 1 some failed, 4 the generator was overloaded, so
+// latencies say more about this machine than about the target: more than 1 % of the starts were
+// late by LATE_START_US or more although the window was open, or the workers' loops were saturated
+// for more than a second and SATURATED_PERCENT_MAX of the time.
 int fleet_run(const struct sim_config *config, const struct fleet_options *options);
 int fleet_verdict(const struct fleet_result *r);
 

@@ -28,6 +28,12 @@ cpu_per_lifecycle(const struct fleet_result *r)
 	return n ? r->cpu_ms / (double)n : 0;
 }
 
+static double
+saturated_percent(const struct fleet_stats *s)
+{
+	return s->watched_us ? 100.0 * (double)s->saturated_us / (double)s->watched_us : 0;
+}
+
 static void
 print_row(FILE *out, const char *name, const struct hist *h, uint64_t failed)
 {
@@ -81,16 +87,19 @@ fleet_report_print(FILE *out, const struct fleet_result *r)
 	fprintf(out, "own CPU per lifecycle: %.2f ms; retries: %llu; sessions lost: %llu\n",
 		cpu_per_lifecycle(r), (unsigned long long)s->retries,
 		(unsigned long long)s->sessions_lost);
-	fprintf(out, "late starts: %llu (worst %.1f ms); held back by --in-flight: %llu\n",
-		(unsigned long long)s->late, ms(s->lag.max), (unsigned long long)s->held_back);
+	fprintf(out,
+		"late starts: %llu (worst %.1f ms); held back by --in-flight: %llu; own loops "
+		"saturated %.0f %% of the time\n",
+		(unsigned long long)s->late, ms(s->lag.max), (unsigned long long)s->held_back,
+		saturated_percent(s));
 	print_causes(out, s);
 	if (r->interrupted)
 		fprintf(out, "interrupted: the figures cover what ran until then\n");
 	if (fleet_verdict(r) == 4)
 		fprintf(out,
-			"OVERLOADED: more than 1 %% of the starts were at least %d ms late through this "
-			"machine's own fault: do not read the latencies as the target's\n",
-			LATE_START_US / 1000);
+			"OVERLOADED: this generator could not keep up (late starts, or its own "
+			"loops were saturated): do not read the latencies as the target's; more "
+			"--workers or a lower --rate may help\n");
 }
 
 // --- JSON ---
@@ -154,10 +163,11 @@ static json_t *
 generator(const struct fleet_result *r)
 {
 	const struct fleet_stats *s = r->stats;
-	return json_pack("{s:I,s:I,s:f,s:o,s:b,s:f,s:f}", "late_starts", (json_int_t)s->late,
+	return json_pack("{s:I,s:I,s:f,s:o,s:f,s:b,s:f,s:f}", "late_starts", (json_int_t)s->late,
 			 "held_back", (json_int_t)s->held_back, "late_limit_ms", ms(LATE_START_US),
-			 "lag", latency(&s->lag), "overloaded", fleet_verdict(r) == 4, "cpu_ms",
-			 r->cpu_ms, "cpu_ms_per_lifecycle", cpu_per_lifecycle(r));
+			 "lag", latency(&s->lag), "saturated_percent", saturated_percent(s),
+			 "overloaded", fleet_verdict(r) == 4, "cpu_ms", r->cpu_ms,
+			 "cpu_ms_per_lifecycle", cpu_per_lifecycle(r));
 }
 
 static json_t *

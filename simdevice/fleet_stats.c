@@ -75,6 +75,8 @@ fleet_stats_merge(struct fleet_stats *into, const struct fleet_stats *from)
 	into->retries += from->retries;
 	into->late += from->late;
 	into->held_back += from->held_back;
+	into->watched_us += from->watched_us;
+	into->saturated_us += from->saturated_us;
 	into->sessions_lost += from->sessions_lost;
 	into->unexpected += from->unexpected;
 	into->other_causes += from->other_causes;

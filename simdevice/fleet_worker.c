@@ -9,7 +9,7 @@
 #include "fleet.h"
 #include "sim_device.h"
 
-enum { STOP_CHECK_MS = 100 };
+enum { SLICE_MS = 100 };
 
 struct fleet_device {
 	struct sim_device *sim;
@@ -28,7 +28,9 @@ struct fleet_worker {
 	void *done_ctx;
 	pthread_t thread;
 	uv_loop_t loop;
-	uv_timer_t stop_timer; // looks whether all shall stop
+	uv_timer_t slice_timer; // looks whether all shall stop, and how busy the loop was
+	uint64_t slice_start_ns;
+	uint64_t slice_idle_ns;
 	uv_timer_t arrival_timer;
 	uv_timer_t hold_timer;
 	uv_check_t reaper;
@@ -69,7 +71,7 @@ close_if_done(struct fleet_worker *w)
 	w->closed = true;
 	w->stats->unexpected = w->worker.unexpected;
 	worker_fini(&w->worker);
-	uv_close((uv_handle_t *)&w->stop_timer, NULL);
+	uv_close((uv_handle_t *)&w->slice_timer, NULL);
 	uv_close((uv_handle_t *)&w->arrival_timer, NULL);
 	uv_close((uv_handle_t *)&w->hold_timer, NULL);
 	uv_close((uv_handle_t *)&w->reaper, NULL);
@@ -312,9 +314,25 @@ on_arrival(uv_timer_t *timer)
 }
 
 static void
-on_stop_check(uv_timer_t *timer)
+judge_slice(struct fleet_worker *w)
+{
+	uint64_t now = clock_mono_ns(), idle = uv_metrics_idle_time(&w->loop);
+	uint64_t lasted = now - w->slice_start_ns, waited = idle - w->slice_idle_ns;
+	bool watched = w->slice_start_ns && (w->in_flight || !all_launched(w));
+	w->slice_start_ns = now;
+	w->slice_idle_ns = idle;
+	if (!watched)
+		return;
+	w->stats->watched_us += lasted / 1000;
+	if (waited * 100 < lasted * SATURATED_IDLE_PERCENT)
+		w->stats->saturated_us += lasted / 1000;
+}
+
+static void
+on_slice(uv_timer_t *timer)
 {
 	struct fleet_worker *w = timer->data;
+	judge_slice(w);
 	if (!atomic_load(&w->fleet->stop) || w->stopping)
 		return;
 	w->stopping = true;
@@ -328,11 +346,11 @@ on_stop_check(uv_timer_t *timer)
 static void
 init_handles(struct fleet_worker *w)
 {
-	uv_timer_init(&w->loop, &w->stop_timer);
+	uv_timer_init(&w->loop, &w->slice_timer);
 	uv_timer_init(&w->loop, &w->arrival_timer);
 	uv_timer_init(&w->loop, &w->hold_timer);
 	uv_check_init(&w->loop, &w->reaper);
-	w->stop_timer.data = w->arrival_timer.data = w->hold_timer.data = w->reaper.data = w;
+	w->slice_timer.data = w->arrival_timer.data = w->hold_timer.data = w->reaper.data = w;
 }
 
 static void *
@@ -343,7 +361,7 @@ run(void *arg)
 	enum err err = worker_init(&w->worker, &w->loop, w->fleet->config, o->seed,
 				   o->shard * FLEET_WORKERS_MAX + w->number, &w->log, &w->why);
 	if (!err) {
-		uv_timer_start(&w->stop_timer, on_stop_check, STOP_CHECK_MS, STOP_CHECK_MS);
+		uv_timer_start(&w->slice_timer, on_slice, 0, SLICE_MS);
 		uv_timer_start(&w->arrival_timer, on_arrival, 0, 0);
 		uv_run(&w->loop, UV_RUN_DEFAULT);
 	}
@@ -370,6 +388,7 @@ fleet_worker_start(struct fleet_worker **out, struct fleet *fleet, unsigned numb
 	w->next = o->shard + number * o->n_shards;
 	// Rounded up, so that no worker is left without a place.
 	w->window = (o->in_flight + o->workers - 1) / o->workers;
+	uv_loop_configure(&w->loop, UV_METRICS_IDLE_TIME);
 	init_handles(w);
 	if (pthread_create(&w->thread, NULL, run, w) != 0) {
 		free(w->stats);

@@ -390,7 +390,9 @@ main_fleet(int argc, char **argv, struct args *a)
 		"Example:\n  simdevice fleet --devices 5000 --rate 200 --workers 2 --bridge https://127.0.0.1:8443 \\\n"
 		"      --fingerprint 3f1c... --mqtt mqtts://127.0.0.1:8883 --json out.json\n\n"
 		"Exit codes: 0 every lifecycle succeeded, 1 some failed, 2 usage, 4 this generator was overloaded: "
-		"more than 1 % of the starts were 100 ms late or more although the window of --in-flight was open.";
+		"more than 1 % of the starts were 100 ms late or more although the window of --in-flight was open, "
+		"or its own loops were busy for more than 95 % of 100 ms slices that make more than a second and "
+		"20 % of the run.";
 	static const struct argp argp = {fleet_options_table, parse_fleet, "", doc, children, 0, 0};
 	argp_parse(&argp, argc, argv, 0, NULL, a);
 	if (a->dump)
@@ -449,7 +451,9 @@ dispatch(int argc, char **argv, struct args *a)
 		puts(argp_program_version);
 		return 0;
 	}
-	fprintf(stderr, "simdevice: no such command '%s'\n%s", command, top_help);
+	if (command[0])
+		fprintf(stderr, "simdevice: no such command '%s'\n", command);
+	fputs(top_help, stderr);
 	return EXIT_USAGE;
 }
 

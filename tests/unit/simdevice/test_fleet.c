@@ -164,6 +164,22 @@ Test(verdict, late_starts_beat_failures_and_failures_beat_success)
 	free(s);
 }
 
+Test(verdict, a_saturated_loop_is_the_generators_fault)
+{
+	struct fleet_options options = {0};
+	struct fleet_stats *s = fleet_stats_new();
+	struct fleet_result r = {.options = &options, .stats = s};
+	s->started = s->done = 1000;
+	s->watched_us = 10000000;
+	s->saturated_us = 2000000;
+	cr_expect(eq(int, fleet_verdict(&r), 0), "20 %% may be");
+	s->saturated_us = 2000001;
+	cr_expect(eq(int, fleet_verdict(&r), 4));
+	s->watched_us = s->saturated_us = 900000;
+	cr_expect(eq(int, fleet_verdict(&r), 0), "a burst of less than a second is none");
+	free(s);
+}
+
 Test(phases, a_list_is_read_in_order)
 {
 	struct fleet_options o = {0};
