@@ -83,12 +83,38 @@ is_database_failure(enum err err)
 	return err == ERR_IO || err == ERR_NOMEM || err == ERR_INTERNAL;
 }
 
+// What a caller of ours was promised, or what other systems act upon, must survive a power cut.
+// Losing one of the others costs a repetition of work that may be repeated.
+static bool
+is_durable(const struct store_op *op)
+{
+	switch (op->kind) {
+	case STORE_OP_GET:
+	case STORE_OP_LIST:
+	case STORE_OP_CLAIM:
+	case STORE_OP_REVOKED:
+	case STORE_OP_TASK_DONE:
+	case STORE_OP_TASK_FAILED:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static bool
+any_is_durable(const struct store_op *op)
+{
+	while (op && !is_durable(op))
+		op = op->next;
+	return op != NULL;
+}
+
 // Runs the operations in one transaction. False: nothing of it happened; why says why not.
 static bool
 run_together(struct store *s, struct store_op *first, struct why *why)
 {
 	const struct store_session *se = &s->session;
-	enum err err = se->backend->begin(se->db, why);
+	enum err err = se->backend->begin(se->db, any_is_durable(first), why);
 	for (struct store_op *op = first; op && err == ERR_OK; op = op->next) {
 		store_logic_run(se, op);
 		if (is_database_failure(op->answer.err)) {
@@ -248,7 +274,7 @@ static enum err
 prepare(struct store *s, const struct store_options *o, struct why *why)
 {
 	const struct store_session *se = &s->session;
-	TRY(se->backend->begin(se->db, why));
+	TRY(se->backend->begin(se->db, true, why));
 	enum err err = store_logic_adopt_pool(se, why);
 	if (err == ERR_OK && o->import_peers)
 		err = import(s, o->import_peers, why);

@@ -28,7 +28,9 @@ struct store_db; // a backend's own
 struct store_backend {
 	enum err (*open)(struct store_db **out, const struct store_options *o, struct why *why);
 	void (*close)(struct store_db *db);
-	enum err (*begin)(struct store_db *db, struct why *why);
+	// durable: the commit must survive a power cut. Otherwise it survives the end of the
+	// process, and becomes durable with the next commit that is.
+	enum err (*begin)(struct store_db *db, bool durable, struct why *why);
 	enum err (*commit)(struct store_db *db, struct why *why);
 	void (*rollback)(struct store_db *db);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store on SQLite: WAL, synchronous=FULL (a commit is on the disk when it returns), one writer.
+// The store on SQLite: WAL, one writer. A durable commit (synchronous=FULL) is on the disk when it
+// returns, with all that was committed before it.
 // A lock file keeps a second bridge out: tasks must not be run twice.
 #include "bridge/store_sqlite.h"
 
@@ -128,8 +129,13 @@ sqlite_column_str(sqlite3_stmt *st, int i, char *out, size_t size)
 // --- transactions ---
 
 static enum err
-begin(struct store_db *db, struct why *why)
+begin(struct store_db *db, bool durable, struct why *why)
 {
+	if (db->relaxed == durable) { // not to be changed inside a transaction
+		enum sql sync = durable ? SQL_SYNC_FULL : SQL_SYNC_NORMAL;
+		TRY(sqlite_run(db, sqlite_statement(db, sync), why));
+		db->relaxed = !durable;
+	}
 	return sqlite_run(db, sqlite_statement(db, SQL_BEGIN), why);
 }
 

@@ -17,6 +17,8 @@
 // Every statement, prepared once at open.
 #define SQL_TABLE(X)                                                                               \
 	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
+	X(SYNC_FULL, "PRAGMA synchronous = FULL")                                                  \
+	X(SYNC_NORMAL, "PRAGMA synchronous = NORMAL")                                              \
 	X(COMMIT, "COMMIT")                                                                        \
 	X(ROLLBACK, "ROLLBACK")                                                                    \
 	X(META_GET, "SELECT value FROM meta WHERE key = ?1")                                       \
@@ -74,6 +76,7 @@ struct store_db {
 	sqlite3_stmt *statements[SQL_COUNT];
 	char *path;
 	int lock_fd;
+	bool relaxed; // synchronous is NORMAL
 };
 
 // The statement, ready to be bound.
