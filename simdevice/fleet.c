@@ -129,7 +129,7 @@ run_workers(struct run *r, struct fleet_stats *total, struct why *why)
 		free(stats);
 	}
 	uv_loop_close(&r->loop);
-	return err || (why && why->err) ? ERR_INTERNAL : ERR_OK;
+	return err || why->err ? ERR_INTERNAL : ERR_OK;
 }
 
 int
@@ -144,20 +144,18 @@ fleet_verdict(const struct fleet_result *r)
 }
 
 int
-fleet_run(const struct sim_config *config, const struct fleet_options *options)
+fleet_run(const struct sim_config *config, const struct fleet_options *options, struct why *why)
 {
 	struct run r = {
 		.fleet = {.options = options, .config = config}
 	       };
-	struct why why = {0};
 	struct arrival_plan plan = {.shape = options->shape,
 				    .n = options->devices,
 				    .rate = options->rate,
 				    .ramp_s = options->ramp_s,
 				    .seed = options->seed};
 	struct fleet_stats *total = fleet_stats_new();
-	if (!total || arrivals_plan(&r.fleet.arrivals, &plan, &why)) {
-		fprintf(stderr, "simdevice: %s\n", why.text);
+	if (!total || arrivals_plan(&r.fleet.arrivals, &plan, why)) {
 		free(total);
 		return 2;
 	}
@@ -165,7 +163,7 @@ fleet_run(const struct sim_config *config, const struct fleet_options *options)
 	init_handles(&r);
 	uint64_t cpu = clock_process_cpu_ns();
 	r.fleet.start_ns = clock_mono_ns();
-	enum err err = run_workers(&r, total, &why);
+	enum err err = run_workers(&r, total, why);
 	uint64_t end = total->last_end_ns ? total->last_end_ns : clock_mono_ns();
 	struct fleet_result result = {.options = options,
 				      .stats = total,
@@ -173,14 +171,10 @@ fleet_run(const struct sim_config *config, const struct fleet_options *options)
 				      .cpu_ms = (double)(clock_process_cpu_ns() - cpu) / 1e6,
 				      .interrupted = r.interrupted};
 	int code = err ? 1 : fleet_verdict(&result);
-	if (err)
-		fprintf(stderr, "simdevice: %s\n", why.text);
-	else
+	if (!err)
 		fleet_report_print(stdout, &result);
-	if (!err && options->json && fleet_report_write(&result, options->json, &why)) {
-		fprintf(stderr, "simdevice: %s\n", why.text);
+	if (!err && options->json && fleet_report_write(&result, options->json, why))
 		code = 1;
-	}
 	free(total);
 	free(r.fleet.arrivals);
 	return code;

@@ -9,6 +9,7 @@
 #include "arrivals.h"
 #include "config.h"
 #include "fleet_stats.h"
+#include "shard.h"
 
 enum {
 	FLEET_PHASES_MAX = 8,
@@ -28,9 +29,8 @@ struct fleet_options {
 	unsigned in_flight; // lifecycles at once, over all workers; 0 = no limit
 	double hold_s;	    // links stay up this long before decommissioning or the end
 	uint32_t retries;
-	uint64_t shard; // this process runs the devices i with i % n_shards == shard
-	uint64_t n_shards;
-	const char *json; // file for the report, or NULL
+	struct shard shard; // this process runs the devices i with i % count == index
+	const char *json;   // file for the report, or NULL
 };
 
 // "enroll,mqtt,wireguard,decommission" in order. ERR_INPUT names the bad word.
@@ -62,7 +62,9 @@ struct fleet_result {
 // latencies say more about this machine than about the target: more than 1 % of the starts were
 // late by LATE_START_US or more although the window was open, or the workers' loops were saturated
 // for more than a second and SATURATED_PERCENT_MAX of the time.
-int fleet_run(const struct sim_config *config, const struct fleet_options *options);
+// why->text says what kept it from running or reporting.
+int fleet_run(const struct sim_config *config, const struct fleet_options *options,
+	      struct why *why);
 int fleet_verdict(const struct fleet_result *r);
 
 // fleet_report.c

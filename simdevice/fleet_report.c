@@ -186,8 +186,9 @@ report(const struct fleet_result *r)
 	char seed[24];
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)o->seed);
 	json_object_set_new(top, "seed", json_string(seed));
-	json_object_set_new(top, "shard",
-			    json_pack("[I,I]", (json_int_t)o->shard, (json_int_t)o->n_shards));
+	json_object_set_new(
+		top, "shard",
+		json_pack("[I,I]", (json_int_t)o->shard.index, (json_int_t)o->shard.count));
 	json_object_set_new(top, "phases", phases(r));
 	json_object_set_new(top, "lifecycle", latency(&s->lifecycle));
 	json_object_set_new(top, "errors", causes(s));

@@ -54,7 +54,7 @@ static void on_arrival(uv_timer_t *timer);
 static uint64_t
 stride(const struct fleet_worker *w)
 {
-	return w->fleet->options->workers * w->fleet->options->n_shards;
+	return w->fleet->options->workers * w->fleet->options->shard.count;
 }
 
 static bool
@@ -358,8 +358,9 @@ run(void *arg)
 {
 	struct fleet_worker *w = arg;
 	const struct fleet_options *o = w->fleet->options;
-	enum err err = worker_init(&w->worker, &w->loop, w->fleet->config, o->seed,
-				   o->shard * FLEET_WORKERS_MAX + w->number, &w->log, &w->why);
+	enum err err =
+		worker_init(&w->worker, &w->loop, w->fleet->config, o->seed,
+			    o->shard.index * FLEET_WORKERS_MAX + w->number, &w->log, &w->why);
 	if (!err) {
 		uv_timer_start(&w->slice_timer, on_slice, 0, SLICE_MS);
 		uv_timer_start(&w->arrival_timer, on_arrival, 0, 0);
@@ -385,7 +386,7 @@ fleet_worker_start(struct fleet_worker **out, struct fleet *fleet, unsigned numb
 	w->done = done;
 	w->done_ctx = ctx;
 	w->log = log_new("simdevice", LOG_WARN);
-	w->next = o->shard + number * o->n_shards;
+	w->next = o->shard.index + number * o->shard.count;
 	// Rounded up, so that no worker is left without a place.
 	w->window = (o->in_flight + o->workers - 1) / o->workers;
 	uv_loop_configure(&w->loop, UV_METRICS_IDLE_TIME);

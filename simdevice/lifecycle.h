@@ -15,6 +15,10 @@ struct rule {
 	const char *action_text;
 };
 
+// The table.
+const struct rule *lifecycle_rules(size_t *n);
+// s is `group`, or one of the states that this group stands for.
+bool lifecycle_covers(enum dev_state group, enum dev_state s);
 // The first row that fits; NULL when the event is unexpected. Rows for the state itself come before
 // rows for groups.
 const struct rule *lifecycle_find(const struct device *d, enum dev_event event);

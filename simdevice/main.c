@@ -90,7 +90,7 @@ static const struct argp_option fleet_options_table[] = {
 	{"phases",    OPT_PHASES,    "LIST",   0, "Of enroll,mqtt,publish,wireguard,renew,decommission (default enroll,mqtt,wireguard)", 2},
 	{"seed",      OPT_SEED,      "N",      0, "For arrivals and jitter (default: random, printed)", 2},
 	{"in-flight", OPT_IN_FLIGHT, "N",      0, "At most N lifecycles at once, 0 = no limit (default 1000)", 2},
-	{"shard",     OPT_SHARD,     "I/N",    0, "Run only every N-th device of the plan, from the I-th (0..N-1)", 2},
+	{"shard",     OPT_SHARD,     "I/N",    0, "Run only every N-th device of the plan, from the I-th (0..N-1); auto or auto/N takes I from Open MPI, Slurm or a Kubernetes Indexed Job", 2},
 	{"json",      OPT_JSON,      "FILE",   0, "Write the report with its histograms as JSON", 3},
 	{"dump-lifecycle", OPT_DUMP, NULL,     0, "Print the table of states and transitions as Markdown and exit", 3},
 	{0},
@@ -225,19 +225,6 @@ parse_single(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-static void
-set_shard(struct fleet_options *o, const char *arg, const struct argp_state *state)
-{
-	char *slash = NULL;
-	unsigned long long i = strtoull(arg, &slash, 10);
-	if (slash == arg || *slash != '/')
-		argp_error(state, "--shard: '%s' is not of the form 0/4", arg);
-	o->shard = i;
-	o->n_shards = get_number(state, slash + 1, 100000, "shard");
-	if (o->n_shards == 0 || o->shard >= o->n_shards)
-		argp_error(state, "--shard: '%s': the first number must be below the second", arg);
-}
-
 static error_t
 parse_fleet(int key, char *arg, struct argp_state *state)
 {
@@ -281,7 +268,7 @@ parse_fleet(int key, char *arg, struct argp_state *state)
 		o->in_flight = (unsigned)get_number(state, arg, 1000000, "in-flight");
 		break;
 	case OPT_SHARD:
-		set_shard(o, arg, state);
+		check(state, shard_parse(&o->shard, arg, &why), &why);
 		break;
 	case OPT_JSON:
 		o->json = arg;
@@ -377,6 +364,7 @@ main_single(int argc, char **argv, struct args *a, const char *command)
 		return usage(why.text);
 	a->config.flash_is_dir = true;
 	a->single.log = &a->log;
+	a->single.complaints = stderr;
 	return single_run(&a->config, &a->single);
 }
 
@@ -405,7 +393,11 @@ main_fleet(int argc, char **argv, struct args *a)
 	a->config.share_trust = true;
 	a->config.flash_sync = false;
 	a->config.n_udp_sockets = 4;
-	return fleet_run(&a->config, &a->fleet);
+	struct why why = {0};
+	int code = fleet_run(&a->config, &a->fleet, &why);
+	if (why.text[0])
+		fprintf(stderr, "simdevice: %s\n", why.text);
+	return code;
 }
 
 static int
@@ -469,7 +461,7 @@ main(int argc, char **argv)
 			   .prefix = "dev-",
 			   .in_flight = 1000,
 			   .retries = 3,
-			   .n_shards = 1,
+			   .shard = {.count = 1},
 			   .phases = {PHASE_ENROLL, PHASE_CONNECT, PHASE_TUNNEL, PHASE_PING},
 			   .n_phases = 4},
 	};

@@ -98,8 +98,9 @@ static void
 print_failure(const struct single *single, enum dev_phase phase)
 {
 	const struct failure *f = single->sim->dev.failure;
-	fprintf(stderr, "simdevice: %s failed for %s: %s\n  what to check: %s\n",
-		dev_phase_name(phase), single->sim->dev.id, f->why.text, hint_for(phase, f));
+	fprintf(single->options->complaints,
+		"simdevice: %s failed for %s: %s\n  what to check: %s\n", dev_phase_name(phase),
+		single->sim->dev.id, f->why.text, hint_for(phase, f));
 }
 
 static enum dev_event
@@ -157,7 +158,7 @@ on_start(uv_timer_t *timer)
 	if (sim_device_command(s, event_of(o->phases[0]), o->retries))
 		return;
 	const struct failure *f = s->dev.failure;
-	fprintf(stderr, "simdevice: %s is not possible: %s\n  what to check: %s\n",
+	fprintf(o->complaints, "simdevice: %s is not possible: %s\n  what to check: %s\n",
 		dev_phase_name(o->phases[0]), f ? f->why.text : dev_state_text(s->dev.state),
 		"the device must be enrolled first: simdevice enroll --dir the same folder");
 	single->code = 1;
@@ -189,7 +190,7 @@ single_run(const struct sim_config *config, const struct single_options *options
 	if (!err)
 		err = sim_device_new(&s->sim, &s->worker, options->id, &owner, s, &why);
 	if (err) {
-		fprintf(stderr, "simdevice: %s\n", why.text);
+		fprintf(options->complaints, "simdevice: %s\n", why.text);
 		return 1;
 	}
 	init_handles(s);

@@ -3,6 +3,8 @@
 // disk.
 #pragma once
 
+#include <stdio.h>
+
 #include "config.h"
 
 enum { SINGLE_PHASES_MAX = 8 };
@@ -15,8 +17,9 @@ struct single_options {
 	double hold_s; // links stay up this long after the last phase
 	bool quiet;
 	struct log *log;
+	FILE *complaints; // where the one message about a failure goes
 };
 
-// Exit code: 0, or 1 with one message on stderr that says which phase failed, why and what to
+// Exit code: 0, or 1 with one message that says which phase failed, why and what to
 // check.
 int single_run(const struct sim_config *config, const struct single_options *options);

@@ -194,3 +194,46 @@ Test(phases, a_list_is_read_in_order)
 	cr_expect(strstr(why.text, "'mqt'") != NULL, "%s", why.text);
 	cr_expect(eq(int, fleet_phases_parse(&o, "", &why), ERR_INPUT));
 }
+
+Test(shard, forms)
+{
+	static const struct {
+		const char *text;
+		const char *rank, *size, *job;
+		uint64_t index, count; // count 0 = refused
+	} rows[] = {
+		{"0/4",	NULL, NULL, NULL, 0, 4 },
+		  {"3/4",	  NULL, NULL, NULL, 3, 4 },
+		{"4/4",	NULL, NULL, NULL, 0, 0 },
+		  {"1",	NULL, NULL, NULL, 0, 0 },
+		{"1/",      NULL, NULL, NULL, 0, 0 },
+		  {"/4",	 NULL, NULL, NULL, 0, 0 },
+		{"-1/4",	 NULL, NULL, NULL, 0, 0 },
+		  {"1/4x",	   NULL, NULL, NULL, 0, 0 },
+		{"",	     NULL, NULL, NULL, 0, 0 },
+		  {"auto",	   NULL, NULL, NULL, 0, 0 },
+		{"auto",	 "2",  "8",  NULL, 2, 8 },
+		  {"auto/16", "2",  "8",	NULL, 2, 16},
+		{"auto",	 NULL, NULL, "5",  0, 0 },
+		  {"auto/6",  NULL, NULL, "5",  5, 6 },
+	};
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		unsetenv("OMPI_COMM_WORLD_RANK");
+		unsetenv("OMPI_COMM_WORLD_SIZE");
+		unsetenv("SLURM_PROCID");
+		unsetenv("JOB_COMPLETION_INDEX");
+		if (rows[i].rank)
+			setenv("OMPI_COMM_WORLD_RANK", rows[i].rank, 1);
+		if (rows[i].size)
+			setenv("OMPI_COMM_WORLD_SIZE", rows[i].size, 1);
+		if (rows[i].job)
+			setenv("JOB_COMPLETION_INDEX", rows[i].job, 1);
+		struct shard s = {0};
+		struct why why = {0};
+		enum err err = shard_parse(&s, rows[i].text, &why);
+		cr_expect(eq(int, err == ERR_OK, rows[i].count != 0), "%s: %s", rows[i].text,
+			  why.text);
+		cr_expect(eq(u64, s.index, rows[i].index), "%s", rows[i].text);
+		cr_expect(eq(u64, s.count, rows[i].count), "%s", rows[i].text);
+	}
+}
