@@ -50,11 +50,12 @@ go_json_read(void *out, json_t **keep, struct bytes body, const struct go_field 
 		return ERR_OK;
 	if (!json_is_object(json))
 		return ERR_SYNTAX;
+	// Also when a later member is refused: texts of earlier ones are in the struct already.
+	*keep = json_incref(json);
 	json_object_foreach (json, key, value) {
 		const struct go_field *field = find_field(key, fields, n_fields);
 		if (field)
 			TRY(store(out, field, value));
 	}
-	*keep = STEAL(json);
 	return ERR_OK;
 }

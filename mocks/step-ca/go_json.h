@@ -21,6 +21,7 @@ struct go_field {
 	size_t offset; // in the struct that is filled
 };
 
-// Fills the zeroed struct at out. *keep (owned by the caller) holds the strings alive. ERR_SYNTAX.
+// Fills the zeroed struct at out. *keep (NULL before; owned by the caller, also on failure) holds
+// the strings alive. ERR_SYNTAX: members up to the wrong one are filled.
 enum err ERR_MUST_CHECK go_json_read(void *out, json_t **keep, struct bytes body,
 				     const struct go_field *fields, size_t n_fields);

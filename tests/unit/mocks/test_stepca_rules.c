@@ -72,6 +72,15 @@ Test(stepca_go_json, refuses_wrong_types_and_broken_text)
 	}
 }
 
+Test(stepca_go_json, what_was_read_before_a_wrong_member_stays_readable)
+{
+	struct body b = {0};
+	json_auto_t *keep = NULL;
+	cr_assert(go_json_read(&b, &keep, BYTES_STR("{\"csr\":\"text\",\"passive\":1}"), fields,
+			       N_ELEMENTS(fields)) == ERR_SYNTAX);
+	cr_expect(eq(str, (char *)(uintptr_t)b.csr, "text"));
+}
+
 Test(stepca_validity, parses_times_and_durations)
 {
 	static const struct {
