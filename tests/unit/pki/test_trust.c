@@ -165,7 +165,7 @@ Test(trust, host_names_and_addresses)
 		{"other.example",	  false},
 		{"x.bridge.example", false},
 		{"",		     false},
-		{"b\xc3\xbc-cher",	  false},
+		{"b\xc3\xbc-cher",   false},
 	};
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		struct why why = {0};
