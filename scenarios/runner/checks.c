@@ -123,7 +123,7 @@ judge(struct run *run, const struct checks *c, const char *prefix)
 void
 step_expect(struct run *run, const struct node *step, const struct node *args)
 {
-	CHECKS_AUTO struct checks c;
+	CHECKS_AUTO struct checks c = {0};
 	(void)step;
 	checks_eval(&c, run, args);
 	judge(run, &c, "");
@@ -158,7 +158,7 @@ step_eventually(struct run *run, const struct node *step, const struct node *arg
 	const struct node *that = node_get(args, "that");
 	(void)step;
 	for (;;) {
-		CHECKS_AUTO struct checks c;
+		CHECKS_AUTO struct checks c = {0};
 		checks_eval(&c, run, that);
 		bool more = c.broken && !c.unknown && pause_until(run, pause, deadline);
 		pause = next_pause(pause);
@@ -180,7 +180,7 @@ step_never(struct run *run, const struct node *step, const struct node *args)
 	const struct node *that = node_get(args, "that");
 	(void)step;
 	for (;;) {
-		CHECKS_AUTO struct checks c;
+		CHECKS_AUTO struct checks c = {0};
 		checks_eval(&c, run, that);
 		if (c.unknown) {
 			judge(run, &c, "");

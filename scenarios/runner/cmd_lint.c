@@ -60,7 +60,7 @@ load(const struct cli *cli, struct plan *plan, struct paths *paths)
 	print_diags(cli, &diags);
 	if (err != ERR_OK)
 		fprintf(cli->err, "provsim: %s\n", why.text);
-	if (err == ERR_SYNTAX)
+	if (err == ERR_SYNTAX || err == ERR_NOT_FOUND)
 		return EXIT_USAGE;
 	return err != ERR_OK || diags.n ? EXIT_BAD_FILE : EXIT_PASSED;
 }

@@ -178,7 +178,7 @@ load_plan(struct session *s)
 		fwrite(text.data, 1, text.len, s->cli->err);
 	if (err != ERR_OK)
 		fprintf(s->cli->err, "provsim: %s\n", why.text);
-	if (err == ERR_SYNTAX)
+	if (err == ERR_SYNTAX || err == ERR_NOT_FOUND)
 		return EXIT_USAGE;
 	if (err != ERR_OK || diags.n) {
 		fprintf(s->cli->err, "provsim: nothing was run\n");
@@ -338,9 +338,12 @@ play_plan(struct session *s)
 		fprintf(s->cli->err, "provsim: no scenario is left after --tag and --only\n");
 		return EXIT_ALL_SKIPPED;
 	}
-	if (make_run_folder(s, &why) != ERR_OK || bench_init(&s->bench, &why) != ERR_OK) {
+	enum err err = make_run_folder(s, &why);
+	if (err == ERR_OK)
+		err = bench_init(&s->bench, &why);
+	if (err != ERR_OK) {
 		fprintf(s->cli->err, "provsim: %s\n", why.text);
-		return EXIT_BROKEN;
+		return err == ERR_CONFLICT ? EXIT_USAGE : EXIT_BROKEN;
 	}
 	child_adopt_orphans();
 	play_all(s);

@@ -265,7 +265,8 @@ static void
 tokens_used_once(struct run *run, struct finding *f)
 {
 	const json_t *tokens = system_of(run, "step-ca", "tokens", f);
-	json_int_t replayed = json_integer_value(json_object_get(tokens, "replayed"));
+	json_int_t replayed =
+		json_integer_value(json_object_get(tokens, "replayed")) - run->replayed_before;
 	if (replayed)
 		violated(f, "%lld one-time tokens were used again", (long long)replayed);
 }

@@ -156,7 +156,10 @@ node_to_json(const struct node *node)
 static bool
 reads_plain(const char *text)
 {
-	if (!*text || strchr("-?:,[]{}#&*!|>'\"%@` ", *text))
+	bool negative = text[0] == '-' && text[1] >= '0' && text[1] <= '9';
+	if (!*text || (strchr("-?:,[]{}#&*!|>'\"%@` ", *text) && !negative))
+		return false;
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0) // would be a byte order mark
 		return false;
 	for (const char *p = text; *p; p++) {
 		if ((unsigned char)*p < 0x20 || (*p == ':' && (p[1] == ' ' || !p[1])) ||

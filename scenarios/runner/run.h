@@ -47,11 +47,12 @@ struct run {
 	struct sim *sim; // NULL: no simulated devices
 	struct world *world;
 	uint64_t seed;
-	struct node *saved;	// map: name -> value
-	json_t *devices;	// device id -> what it last said, merged over its steps
-	json_t *last;		// result of the last acting step; {"reply":..., "error":...}
-	bool last_failed;	// it failed, and an expect that follows will judge it
-	json_t *decommissioned; // set of ids
+	struct node *saved;	 // map: name -> value
+	json_t *devices;	 // device id -> what it last said, merged over its steps
+	json_t *last;		 // result of the last acting step; {"reply":..., "error":...}
+	bool last_failed;	 // it failed, and an expect that follows will judge it
+	json_t *decommissioned;	 // set of ids
+	int64_t replayed_before; // one-time tokens that step-ca saw again before this run
 	struct armed_fault *faults;
 	size_t n_faults;
 	struct step_record *records;

@@ -221,7 +221,7 @@ connect_webhook(struct stack *s)
 		.body = BYTES_STR(body),
 		.timeout_ms = HTTP_TIMEOUT_MS,
 	};
-	BENCH_ANSWER_AUTO struct bench_answer answer;
+	BENCH_ANSWER_AUTO struct bench_answer answer = {0};
 	bench_http(s->bench, &request, &answer);
 	if (answer.err == ERR_CANCELLED)
 		return answer.err;

@@ -91,7 +91,7 @@ words_of(const struct bench_answer *answer)
 void
 step_fault(struct run *run, const struct node *step, const struct node *args)
 {
-	BENCH_ANSWER_AUTO struct bench_answer answer;
+	BENCH_ANSWER_AUTO struct bench_answer answer = {0};
 	const struct service *service = stack_service(run->stack, node_text(args, "on", ""));
 	enum service_id id = (enum service_id)(service - run->stack->services);
 	admin_call(run, id, "POST", "/faults", fault_json(args), &answer);
@@ -110,7 +110,7 @@ step_fault(struct run *run, const struct node *step, const struct node *args)
 static void
 check_fired(struct run *run, const struct armed_fault *fault)
 {
-	BENCH_ANSWER_AUTO struct bench_answer answer;
+	BENCH_ANSWER_AUTO struct bench_answer answer = {0};
 	size_t i;
 	json_t *item;
 	struct service *service = &run->stack->services[fault->service];
@@ -141,23 +141,31 @@ drop_fault(struct run *run, size_t at)
 	run->faults[at] = run->faults[--run->n_faults];
 }
 
+static enum err
+remove_fault(struct run *run, const struct armed_fault *fault, struct why *why)
+{
+	BENCH_ANSWER_AUTO struct bench_answer answer = {0};
+	BUF_AUTO struct buf path;
+	buf_init(&path, 4096);
+	TRY(buf_append_str(&path, "/faults/"));
+	TRY(percent_encode(&path, fault->name));
+	admin_call(run, fault->service, "DELETE", (char *)path.data, NULL, &answer);
+	if (answer.err == ERR_OK && answer.status / 100 == 2)
+		return ERR_OK;
+	return why_set(why, ERR_UPSTREAM_REFUSED, "%s", words_of(&answer));
+}
+
 void
 step_heal(struct run *run, const struct node *step, const struct node *args)
 {
-	BUF_AUTO struct buf path;
-	buf_init(&path, 4096);
 	for (size_t i = 0; i < run->n_faults; i++) {
-		BENCH_ANSWER_AUTO struct bench_answer answer;
+		struct why why = {0};
 		if (strcmp(run->faults[i].name, args->text) != 0)
 			continue;
 		check_fired(run, &run->faults[i]);
-		if (buf_append_str(&path, "/faults/") != ERR_OK ||
-		    percent_encode(&path, args->text) != ERR_OK)
-			return;
-		admin_call(run, run->faults[i].service, "DELETE", (char *)path.data, NULL, &answer);
-		if (answer.err != ERR_OK || answer.status / 100 != 2)
+		if (remove_fault(run, &run->faults[i], &why) != ERR_OK)
 			run_find(run, VERDICT_BROKEN, step->at, "fault '%s' cannot be removed: %s",
-				 args->text, words_of(&answer));
+				 args->text, why.text);
 		drop_fault(run, i);
 		return;
 	}
@@ -169,6 +177,19 @@ faults_check_all_fired(struct run *run)
 {
 	for (size_t i = 0; i < run->n_faults; i++)
 		check_fired(run, &run->faults[i]);
+}
+
+void
+faults_remove_all(struct run *run)
+{
+	while (run->n_faults) {
+		const struct armed_fault *fault = &run->faults[run->n_faults - 1];
+		struct why why = {0};
+		bool external = run->stack->services[fault->service].state == SERVICE_EXTERNAL;
+		if (external && remove_fault(run, fault, &why) != ERR_OK)
+			run_note(run, "fault '%s' is still armed: %s", fault->name, why.text);
+		drop_fault(run, run->n_faults - 1);
+	}
 }
 
 void

@@ -91,7 +91,7 @@ decommission_one(struct run *run, const struct node *step, const char *id, bool 
 	uint64_t deadline = bench_deadline(DECOMMISSION_MS);
 	bool patient = !node_get(step, "fails");
 	for (;;) {
-		BENCH_ANSWER_AUTO struct bench_answer answer;
+		BENCH_ANSWER_AUTO struct bench_answer answer = {0};
 		delete_device(run, id, force, &answer);
 		bool waits = answer.err == ERR_OK && answer.status == 202 && patient;
 		if (waits && clock_mono_ns() < deadline &&
@@ -117,6 +117,26 @@ step_decommission(struct run *run, const struct node *step, const struct node *a
 	for (size_t i = 0; i < n && !run_is_over(run); i++)
 		decommission_one(run, step, devices[i]->text,
 				 schema_get_bool(args, "decommission", "force"));
+}
+
+void
+devices_remove_all(struct run *run)
+{
+	const char *id;
+	json_t *device;
+	if (run->stack->services[SERVICE_BRIDGE].state != SERVICE_EXTERNAL ||
+	    !stack_fact(run->stack, "BRIDGE_ADMIN_TOKEN"))
+		return;
+	json_object_foreach (run->devices, id, device) {
+		BENCH_ANSWER_AUTO struct bench_answer answer = {0};
+		if (json_object_get(run->decommissioned, id))
+			continue;
+		delete_device(run, id, false, &answer);
+		// 404: it never got that far.
+		if (answer.err != ERR_OK || (answer.status != 200 && answer.status != 404))
+			run_note(run, "%s may still be enrolled: %s", id,
+				 answer.err == ERR_OK ? answer.body : answer.why.text);
+	}
 }
 
 // NULL = none.
@@ -183,7 +203,7 @@ step_request(struct run *run, const struct node *step, const struct node *args)
 		.bearer = secret_is_set(&token) && !basic ? &token : NULL,
 		.timeout_ms = CALL_MS,
 	};
-	BENCH_ANSWER_AUTO struct bench_answer answer;
+	BENCH_ANSWER_AUTO struct bench_answer answer = {0};
 	bench_http(run->bench, &request, &answer);
 	// Any answer is an answer: whether it is the right one, an expect says.
 	settle(run, step, answer.err == ERR_OK, &answer);

@@ -16,4 +16,8 @@ void step_request(struct run *run, const struct node *step, const struct node *a
 // Faults that were never healed: did each of them fire? Raises the verdict to inconclusive
 // otherwise.
 void faults_check_all_fired(struct run *run);
+// Nothing stays behind at mocks that live on; those that we started end anyway.
+void faults_remove_all(struct run *run);
+// The same for devices that the scenario left enrolled at a bridge that lives on.
+void devices_remove_all(struct run *run);
 void faults_fini(struct run *run);

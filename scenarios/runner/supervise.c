@@ -136,7 +136,11 @@ service_launch(struct service *service)
 		err = spawn(service, &argv, &env, &why);
 	}
 	if (err != ERR_OK) {
-		stack_trouble(s, "%s does not start: %s", service->spec->name, why.text);
+		stack_trouble(s, "%s does not start: %s%s", service->spec->name, why.text,
+			      err == ERR_NOT_FOUND
+				      ? "; build all programs, or say where they are with "
+					"PROVSIM_BIN_DIR"
+				      : "");
 		return err;
 	}
 	service->starts++;

@@ -68,7 +68,7 @@ get_json(struct world *w, const char *url, const char *bearer, int *status, stru
 		.timeout_ms = HTTP_TIMEOUT_MS,
 		.answer_max = 64 << 20,
 	};
-	BENCH_ANSWER_AUTO struct bench_answer answer;
+	BENCH_ANSWER_AUTO struct bench_answer answer = {0};
 	bench_http(w->run->bench, &request, &answer);
 	*status = answer.status;
 	if (answer.err != ERR_OK) {

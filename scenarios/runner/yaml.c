@@ -214,6 +214,23 @@ read_stream(struct reader *r)
 	return STEAL(root);
 }
 
+// Number of the first line that is not UTF-8; 0 when there is none. libfyaml 0.7 does not end on
+// bad bytes in a directive.
+static int
+bad_utf8_line(const char *text, size_t len)
+{
+	const char *end = text + len;
+	for (int line = 1; text < end; line++) {
+		const char *next = memchr(text, '\n', (size_t)(end - text));
+		json_auto_t *valid =
+			json_stringn(text, next ? (size_t)(next - text) : (size_t)(end - text));
+		if (!valid)
+			return line;
+		text = next ? next + 1 : end;
+	}
+	return 0;
+}
+
 struct node *
 yaml_read_text(struct source **source, const char *path, char *take_text, size_t len,
 	       struct diags *diags)
@@ -223,6 +240,12 @@ yaml_read_text(struct source **source, const char *path, char *take_text, size_t
 	src->text = take_text;
 	src->len = len;
 	*source = src;
+	int bad_line = bad_utf8_line(take_text, len);
+	if (bad_line) {
+		diag_add(diags, (struct place){src, bad_line, 1, 1},
+			 "not UTF-8; save the file in that encoding");
+		return NULL;
+	}
 	struct fy_diag *fyd = fy_diag_create(NULL);
 	fy_diag_set_collect_errors(fyd, true);
 	const struct fy_parse_cfg cfg = {.search_path = "",
