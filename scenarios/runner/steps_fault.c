@@ -82,10 +82,17 @@ admin_call(struct run *run, enum service_id id, const char *method, const char *
 	bench_http(run->bench, &request, answer);
 }
 
-static const char *
+// What a mock says against it: the detail of its problem document. Heap.
+static char *
 words_of(const struct bench_answer *answer)
 {
-	return answer->err == ERR_OK ? answer->body : answer->why.text;
+	json_t *problem = bench_answer_json(answer);
+	const char *detail = json_string_value(json_object_get(problem, "detail"));
+	char *words = mem_dup(answer->err != ERR_OK ? answer->why.text
+			      : detail		    ? detail
+						    : answer->body);
+	json_decref(problem);
+	return words;
 }
 
 void
@@ -98,8 +105,9 @@ step_fault(struct run *run, const struct node *step, const struct node *args)
 	if (answer.err != ERR_OK || answer.status / 100 != 2) {
 		// A 400 names what the mock does not know: the file asks for something that there
 		// is not.
+		AUTO(free) char *words = words_of(&answer);
 		run_find(run, answer.status == 400 ? VERDICT_BAD_FILE : VERDICT_BROKEN, step->at,
-			 "%s does not take the fault: %s", service->spec->name, words_of(&answer));
+			 "%s does not take the fault: %s", service->spec->name, words);
 		return;
 	}
 	run->faults = mem_grow(run->faults, run->n_faults, sizeof(*run->faults));
@@ -152,7 +160,8 @@ remove_fault(struct run *run, const struct armed_fault *fault, struct why *why)
 	admin_call(run, fault->service, "DELETE", (char *)path.data, NULL, &answer);
 	if (answer.err == ERR_OK && answer.status / 100 == 2)
 		return ERR_OK;
-	return why_set(why, ERR_UPSTREAM_REFUSED, "%s", words_of(&answer));
+	AUTO(free) char *words = words_of(&answer);
+	return why_set(why, ERR_UPSTREAM_REFUSED, "%s", words);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "runner/plan.h"
 #include "runner/schema.h"
 #include "runner/tags.h"
+#include "runner/tree.h"
 #include "runner/value.h"
 
 struct folder {
@@ -41,6 +42,12 @@ load(struct plan *plan, const struct folder *f, const char *tags, struct diags *
 	return plan_load(plan, paths, 1, tags, diags, why);
 }
 
+static void
+folder_remove(const struct folder *f)
+{
+	tree_remove(f->path);
+}
+
 #define STEPS "steps: [ {heal: x} ]\n"
 
 Test(plan, folder_is_walked_in_order_without_what_must_fail)
@@ -60,6 +67,7 @@ Test(plan, folder_is_walked_in_order_without_what_must_fail)
 	cr_assert(eq(sz, plan.n_instances, 2));
 	cr_expect(eq(str, plan.instances[0]->name, "z"));
 	cr_expect(eq(str, plan.instances[1]->name, "b"));
+	folder_remove(&f);
 	plan_fini(&plan);
 }
 
@@ -86,6 +94,7 @@ Test(plan, matrix_gives_one_instance_a_combination_with_values_of_any_type)
 	cr_expect(eq(i64, schema_get_int(node_get(fault, "do"), "fault-do", "status"), 503));
 	fault = schema_verb(node_get(plan.instances[2]->root, "steps")->items[0])->value;
 	cr_expect(eq(str, (char *)node_text(node_get(fault, "do"), "semantic", ""), "reset"));
+	folder_remove(&f);
 	plan_fini(&plan);
 }
 
@@ -101,6 +110,7 @@ Test(plan, value_of_the_matrix_that_does_not_fit_is_found_at_load)
 	cr_assert(eq(int, (int)load(&plan, &f, NULL, &diags, NULL), ERR_OK));
 	cr_assert(eq(sz, diags.n, 1));
 	cr_expect(strstr(diags.items[0].text, "'csr' cannot be 'bad'") != NULL);
+	folder_remove(&f);
 	plan_fini(&plan);
 }
 
@@ -121,6 +131,7 @@ Test(plan, stack_file_is_joined_under_the_scenarios_own_keys)
 	cr_expect(eq(str, (char *)node_text(env, "A", ""), "mine"));
 	cr_expect(eq(str, (char *)node_text(env, "B", ""), "from-file"));
 	cr_expect(eq(str, (char *)node_text(stack, "without", ""), "wireguard"));
+	folder_remove(&f);
 	plan_fini(&plan);
 }
 
@@ -135,6 +146,7 @@ Test(plan, missing_stack_file_is_told_where_it_was_asked_for)
 	cr_assert(eq(sz, diags.n, 1));
 	cr_expect(eq(int, diags.items[0].at.line, 2));
 	cr_expect(strstr(diags.items[0].text, "none.yaml") != NULL);
+	folder_remove(&f);
 	plan_fini(&plan);
 }
 
@@ -151,6 +163,7 @@ Test(plan, tags_select)
 	cr_assert(eq(sz, plan.n_instances, 1));
 	cr_expect(eq(str, plan.instances[0]->name, "b"));
 	cr_expect(eq(sz, plan.n_filtered, 2));
+	folder_remove(&f);
 	plan_fini(&plan);
 }
 
@@ -164,6 +177,7 @@ Test(plan, what_is_not_there_is_an_error)
 	cr_expect(eq(int, (int)load(&plan, &f, NULL, &diags, &why), ERR_NOT_FOUND));
 	cr_expect(strstr(why.text, "no scenario files") != NULL);
 	plan_fini(&plan);
+	folder_remove(&f);
 	snprintf(f.path, sizeof(f.path), "/tmp/provsim-plan-nothing");
 	cr_expect(eq(int, (int)load(&plan, &f, NULL, &diags, &why), ERR_NOT_FOUND));
 	cr_expect(strstr(why.text, "no such file") != NULL);
