@@ -37,7 +37,9 @@ make_job(struct sim_device *s)
 	job->device_has_wg_key = !orders->bridge_makes_wg_key && orders->dialect != DIALECT_NATIVE;
 	if (job->device_has_wg_key)
 		TRY(wg_key_generate(&job->wg_private, &job->wg_public));
-	TRY(csr_variant_make(&job->csr, orders->csr, job->key,
+	// A wrong CN that was named is said as it is.
+	bool named = orders->csr == CSR_WRONG_CN && orders->cn[0];
+	TRY(csr_variant_make(&job->csr, named ? CSR_NORMAL : orders->csr, job->key,
 			     orders->cn[0] ? orders->cn : s->dev.id));
 	if (s->enroll_report) {
 		s->enroll_report->has_csr = true;
