@@ -12,6 +12,7 @@
 
 enum {
 	CLOSE_LIMIT_MS = 5000,
+	ALERT_LIMIT_MS = 1000,
 	READ_CHUNK_BYTES = 16 * 1024,
 	OUT_MAX_BYTES = 8 * 1024 * 1024,
 };
@@ -71,6 +72,22 @@ stream_destroy(struct stream *s)
 	uv_close((uv_handle_t *)&s->timer, stream_on_handle_closed);
 }
 
+// Closing a socket that has unread input sends RST, which overtakes the alert that says why. So the
+// owner is told, and the socket waits for the peer to have read it.
+static void
+linger(struct stream *s)
+{
+	SSL_free(s->ssl);
+	s->ssl = NULL;
+	buf_fini(&s->out);
+	s->out_sent = 0;
+	s->fin_sent = true;
+	s->phase = PHASE_CLOSING;
+	shutdown(s->fd, SHUT_WR);
+	stream_start_timer(s, ALERT_LIMIT_MS);
+	stream_update_poll(s);
+}
+
 void
 stream_report_close(struct stream *s)
 {
@@ -81,7 +98,10 @@ stream_report_close(struct stream *s)
 	const struct why why = s->why;
 	const struct stream_events events = s->events;
 	void *ctx = s->ctx;
-	stream_destroy(s);
+	if (why.err == ERR_TLS && s->poll_live)
+		linger(s);
+	else
+		stream_destroy(s);
 	events.on_close(s, &why, ctx);
 }
 

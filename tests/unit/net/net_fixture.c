@@ -130,12 +130,18 @@ make_tls(struct net_fixture *f)
 	buf_init(&other, 8192);
 	EVP_PKEY *key = make_identity(&pem);
 	EVP_PKEY *other_key = make_identity(&other);
-	struct tls_server_options so = {
-		.chain_pem = buf_bytes(&pem), .key = key, .alpn_http = true};
+	struct tls_server_options so = {.chain_pem = buf_bytes(&pem),
+					.key = key,
+					.alpn_http = true,
+					.client_auth = TLS_CLIENT_VERIFY_IF_GIVEN,
+					.client_ca_pem = buf_bytes(&pem)};
 	struct tls_client_options co = {.roots_pem = buf_bytes(&pem), .alpn = "http/1.1"};
 	cr_assert(tls_server_new(&f->tls_server, &so, NULL) == ERR_OK);
 	cr_assert(tls_client_new(&f->tls_client, &co, NULL) == ERR_OK);
-	co.roots_pem = buf_bytes(&other);
+	co.chain_pem = buf_bytes(&other);
+	co.key = other_key;
+	cr_assert(tls_client_new(&f->tls_bad_identity, &co, NULL) == ERR_OK);
+	co = (struct tls_client_options){.roots_pem = buf_bytes(&other), .alpn = "http/1.1"};
 	cr_assert(tls_client_new(&f->tls_stranger, &co, NULL) == ERR_OK);
 	EVP_PKEY_free(key);
 	EVP_PKEY_free(other_key);
@@ -175,6 +181,7 @@ net_fixture_fini(struct net_fixture *f)
 	tls_server_unref(f->tls_server);
 	tls_client_unref(f->tls_client);
 	tls_client_unref(f->tls_stranger);
+	tls_client_unref(f->tls_bad_identity);
 	uv_run(&f->loop, UV_RUN_DEFAULT);
 	cr_assert(uv_loop_close(&f->loop) == 0, "a handle was left open");
 }

@@ -15,8 +15,10 @@ struct net_fixture {
 	struct tls_server *tls_server;
 	struct tls_client *tls_client;	 // trusts the server
 	struct tls_client *tls_stranger; // trusts somebody else
-	char base[96];			 // "https://127.0.0.1:41233"
-	struct http_answer answer;	 // of the last call
+	struct tls_client
+		*tls_bad_identity; // trusts the server, shows it a certificate of another CA
+	char base[96];		   // "https://127.0.0.1:41233"
+	struct http_answer answer; // of the last call
 	char body[64 * 1024];
 	char content_type[128];
 	int finished;

@@ -213,3 +213,24 @@ Test(http, the_client_may_be_freed_by_its_last_callback)
 	net_fixture_fini(&f);
 	cr_assert(eq(int, f.finished, 1), "the other call was cancelled with the client");
 }
+
+// With TLS 1.3 the client sends its request before the server has looked at the certificate. The
+// alert must reach it all the same, every time: it is what a diagnosis stands on.
+Test(http, a_refused_client_certificate_is_told_by_alert)
+{
+	struct net_fixture f;
+	net_fixture_init(&f, true);
+	char url[256];
+	snprintf(url, sizeof(url), "%s/later", f.base);
+	for (int i = 0; i < 40; i++) {
+		const struct http_request r = {.method = "GET",
+					       .url = url,
+					       .tls = f.tls_bad_identity,
+					       .fresh_connection = true};
+		net_fixture_call(&f, &r);
+		cr_assert(f.answer.err == ERR_TLS, "round %d: %s: %s", i, err_name(f.answer.err),
+			  f.answer.why.text);
+		cr_assert(strstr(f.answer.why.text, "alert") != NULL, "%s", f.answer.why.text);
+	}
+	net_fixture_fini(&f);
+}
