@@ -221,11 +221,13 @@ Test(http, a_refused_client_certificate_is_told_by_alert)
 	struct net_fixture f;
 	net_fixture_init(&f, true);
 	char url[256];
-	snprintf(url, sizeof(url), "%s/later", f.base);
+	static char body[30000]; // keeps on arriving while the server refuses
+	snprintf(url, sizeof(url), "%s/echo", f.base);
 	for (int i = 0; i < 40; i++) {
-		const struct http_request r = {.method = "GET",
+		const struct http_request r = {.method = "POST",
 					       .url = url,
 					       .tls = f.tls_bad_identity,
+					       .body = BYTES(body, sizeof(body)),
 					       .fresh_connection = true};
 		net_fixture_call(&f, &r);
 		cr_assert(f.answer.err == ERR_TLS, "round %d: %s: %s", i, err_name(f.answer.err),
