@@ -84,9 +84,10 @@ fleet_report_print(FILE *out, const struct fleet_result *r)
 		(unsigned long long)s->started, r->seconds, reached(r), o->rate, o->workers,
 		o->workers == 1 ? "" : "s", (unsigned long long)o->seed);
 	print_phases(out, r);
-	fprintf(out, "own CPU per lifecycle: %.2f ms; retries: %llu; sessions lost: %llu\n",
+	fprintf(out,
+		"own CPU per lifecycle: %.2f ms; retries: %llu; sessions lost: %llu (down at the end of the hold: %llu)\n",
 		cpu_per_lifecycle(r), (unsigned long long)s->retries,
-		(unsigned long long)s->sessions_lost);
+		(unsigned long long)s->sessions_lost, (unsigned long long)s->sessions_down);
 	fprintf(out,
 		"late starts: %llu (worst %.1f ms); held back by --in-flight: %llu; own loops "
 		"saturated %.0f %% of the time\n",
@@ -176,12 +177,13 @@ report(const struct fleet_result *r)
 	const struct fleet_options *o = r->options;
 	const struct fleet_stats *s = r->stats;
 	json_t *top = json_pack(
-		"{s:I,s:f,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:b}", "devices",
+		"{s:I,s:f,s:I,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:I,s:I,s:b}", "devices",
 		(json_int_t)o->devices, "rate_planned", o->rate, "workers", (json_int_t)o->workers,
 		"started", (json_int_t)s->started, "done", (json_int_t)s->done, "failed",
 		(json_int_t)s->failed, "seconds", r->seconds, "rate_reached", reached(r), "retries",
 		(json_int_t)s->retries, "sessions_lost", (json_int_t)s->sessions_lost,
-		"unexpected_events", (json_int_t)s->unexpected, "interrupted", r->interrupted);
+		"sessions_down", (json_int_t)s->sessions_down, "unexpected_events",
+		(json_int_t)s->unexpected, "interrupted", r->interrupted);
 	// A seed has 64 bits, JSON's numbers do not: text.
 	char seed[24];
 	snprintf(seed, sizeof(seed), "%llu", (unsigned long long)o->seed);

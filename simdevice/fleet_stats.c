@@ -78,6 +78,7 @@ fleet_stats_merge(struct fleet_stats *into, const struct fleet_stats *from)
 	into->watched_us += from->watched_us;
 	into->saturated_us += from->saturated_us;
 	into->sessions_lost += from->sessions_lost;
+	into->sessions_down += from->sessions_down;
 	into->unexpected += from->unexpected;
 	into->other_causes += from->other_causes;
 	if (from->last_end_ns > into->last_end_ns)

@@ -32,6 +32,7 @@ struct fleet_stats {
 			       // their way
 	uint64_t saturated_us; // of it: slices in which the worker's loop was never idle for long
 	uint64_t sessions_lost;
+	uint64_t sessions_down; // at the end of their hold
 	uint64_t unexpected;
 	uint64_t last_end_ns; // monotonic
 	struct cause causes[CAUSES_MAX];

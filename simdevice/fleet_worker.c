@@ -176,11 +176,15 @@ on_hold_over(uv_timer_t *timer)
 	struct fleet_worker *w = timer->data;
 	uint64_t now = clock_mono_ns();
 	const struct fleet_options *o = w->fleet->options;
+	bool wants_session = false;
+	for (size_t i = 0; i < o->n_phases; i++)
+		wants_session |= o->phases[i] == PHASE_CONNECT;
 	while (w->holding && (w->holding->release_ns <= now || w->stopping)) {
 		struct fleet_device *fd = w->holding;
 		DL_DELETE(w->holding, fd);
 		DL_APPEND(w->running, fd);
 		fd->phase_began_ns = now;
+		w->stats->sessions_down += wants_session && !fd->sim->dev.session_up;
 		if (fd->phase < o->n_phases && !w->stopping) {
 			w->in_flight++;
 			run_phase(fd, false);

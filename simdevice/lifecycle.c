@@ -17,10 +17,11 @@ knows_root(const struct device *d)
 	return d->ops->has_trust(d);
 }
 
+// A device that keeps its session by itself goes on for as long as it takes.
 static bool
-has_tries(const struct device *d)
+may_try_again(const struct device *d)
 {
-	return d->tries_left > 0;
+	return d->tries_left > 0 || (d->phase == PHASE_NONE && d->keep_session);
 }
 
 static bool
@@ -306,16 +307,16 @@ static const struct rule rules[] = {
 	RULE(RESTING,         ENROLL,      IF(knows_root),        DO(enroll),               ENROLLING),
 	RULE(RESTING,         ENROLL,      NO_GUARD,              DO(fetch_root),           TRUSTING),
 	RULE(TRUSTING,        OK,          NO_GUARD,              DO(enroll),               ENROLLING),
-	RULE(TRUSTING,        RETRY,       IF(has_tries),         DO(choose_backoff),       BACKOFF_ENROLL),
+	RULE(TRUSTING,        RETRY,       IF(may_try_again),     DO(choose_backoff),       BACKOFF_ENROLL),
 	RULE(TRUSTING,        RETRY,       NO_GUARD,              DO(give_up),              REST),
 	RULE(TRUSTING,        REFUSED,     NO_GUARD,              DO(give_up),              REST),
-	RULE(TRUSTING,        TIMEOUT,     IF(has_tries),         DO(time_out_and_back_off), BACKOFF_ENROLL),
+	RULE(TRUSTING,        TIMEOUT,     IF(may_try_again),     DO(time_out_and_back_off), BACKOFF_ENROLL),
 	RULE(TRUSTING,        TIMEOUT,     NO_GUARD,              DO(time_out_and_give_up), REST),
 	RULE(ENROLLING,       OK,          NO_GUARD,              DO(store),                STORING),
-	RULE(ENROLLING,       RETRY,       IF(has_tries),         DO(choose_backoff),       BACKOFF_ENROLL),
+	RULE(ENROLLING,       RETRY,       IF(may_try_again),     DO(choose_backoff),       BACKOFF_ENROLL),
 	RULE(ENROLLING,       RETRY,       NO_GUARD,              DO(give_up),              REST),
 	RULE(ENROLLING,       REFUSED,     NO_GUARD,              DO(give_up),              REST),
-	RULE(ENROLLING,       TIMEOUT,     IF(has_tries),         DO(time_out_and_back_off), BACKOFF_ENROLL),
+	RULE(ENROLLING,       TIMEOUT,     IF(may_try_again),     DO(time_out_and_back_off), BACKOFF_ENROLL),
 	RULE(ENROLLING,       TIMEOUT,     NO_GUARD,              DO(time_out_and_give_up), REST),
 	RULE(BACKOFF_ENROLL,  TIMEOUT,     IF(knows_root),        DO(enroll_again),         ENROLLING),
 	RULE(BACKOFF_ENROLL,  TIMEOUT,     NO_GUARD,              DO(fetch_root),           TRUSTING),
@@ -326,10 +327,10 @@ static const struct rule rules[] = {
 	// MQTT
 	RULE(RESTING,         CONNECT,     IF(can_connect),       DO(open_session),         CONNECTING),
 	RULE(CONNECTING,      OK,          NO_GUARD,              DO(note_session),         REST),
-	RULE(CONNECTING,      RETRY,       IF(has_tries),         DO(choose_backoff),       BACKOFF_CONNECT),
+	RULE(CONNECTING,      RETRY,       IF(may_try_again),     DO(choose_backoff),       BACKOFF_CONNECT),
 	RULE(CONNECTING,      RETRY,       NO_GUARD,              DO(give_up),              REST),
 	RULE(CONNECTING,      REFUSED,     NO_GUARD,              DO(give_up),              REST),
-	RULE(CONNECTING,      TIMEOUT,     IF(has_tries),         DO(time_out_and_back_off), BACKOFF_CONNECT),
+	RULE(CONNECTING,      TIMEOUT,     IF(may_try_again),     DO(time_out_and_back_off), BACKOFF_CONNECT),
 	RULE(CONNECTING,      TIMEOUT,     NO_GUARD,              DO(time_out_and_give_up), REST),
 	RULE(BACKOFF_CONNECT, TIMEOUT,     NO_GUARD,              DO(open_session),         CONNECTING),
 	RULE(RESTING,         PUBLISH,     IF(has_session),       DO(publish),              PUBLISHING),
@@ -363,10 +364,10 @@ static const struct rule rules[] = {
 	// the end
 	RULE(RESTING,         RETIRE,      NO_GUARD,              DO(retire),               LEAVING),
 	RULE(LEAVING,         OK,          NO_GUARD,              DO(leave),                RETIRED),
-	RULE(LEAVING,         RETRY,       IF(has_tries),         DO(choose_backoff),       BACKOFF_LEAVE),
+	RULE(LEAVING,         RETRY,       IF(may_try_again),     DO(choose_backoff),       BACKOFF_LEAVE),
 	RULE(LEAVING,         RETRY,       NO_GUARD,              DO(give_up),              REST),
 	RULE(LEAVING,         REFUSED,     NO_GUARD,              DO(give_up),              REST),
-	RULE(LEAVING,         TIMEOUT,     IF(has_tries),         DO(time_out_and_back_off), BACKOFF_LEAVE),
+	RULE(LEAVING,         TIMEOUT,     IF(may_try_again),     DO(time_out_and_back_off), BACKOFF_LEAVE),
 	RULE(LEAVING,         TIMEOUT,     NO_GUARD,              DO(time_out_and_give_up), REST),
 	RULE(BACKOFF_LEAVE,   TIMEOUT,     NO_GUARD,              DO(retire),               LEAVING),
 	RULE(ANY,             POWER_CUT,   NO_GUARD,              DO(reboot),               REST),

@@ -236,6 +236,20 @@ Test(sim, a_lost_session_comes_back_by_itself_when_kept)
 	cr_expect(eq(uint, w.n_ended, ended), "nobody had given a command");
 }
 
+Test(sim, a_kept_session_outlasts_a_long_outage)
+{
+	enroll();
+	w.d.keep_session = true;
+	world_command(&w, EV_CONNECT, 0);
+	for (int i = 0; i < SCRIPT_MAX - 1; i++)
+		world_say(&w, OP_CONNECT, i % 3 ? EV_RETRY : EV_NONE, 10);
+	w.calls[OP_CONNECT] = 0;
+	world_event(&w, EV_LOST);
+	world_run(&w, w.now_ms + 3600000);
+	expect_state(ST_ONLINE);
+	cr_expect(eq(uint, w.calls[OP_CONNECT], SCRIPT_MAX));
+}
+
 Test(sim, a_lost_session_stays_lost_when_not_kept)
 {
 	enroll();
