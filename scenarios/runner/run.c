@@ -301,6 +301,22 @@ check_afterwards(struct run *run)
 	record(run, mem_dup("look for what must always hold, and clean up"), began, before);
 }
 
+// Daemons end with 0 when they are asked to: anything else is a crash or a hang at the very end.
+static void
+check_ends(struct run *run)
+{
+	size_t at = 0;
+	const struct service *service;
+	uint64_t began = clock_mono_ns();
+	while ((service = stack_find_unclean(run->stack, &at))) {
+		enum verdict before = run->verdict;
+		AUTO(free) char *words = service_obituary(service);
+		run_find(run, service->spec->under_test ? VERDICT_FAILED : VERDICT_BROKEN, run->at,
+			 "%s did not stop cleanly: %s", service->spec->name, words);
+		record(run, mem_dup("stop the stack"), began, before);
+	}
+}
+
 static void
 check_leaks(struct run *run)
 {
@@ -354,8 +370,10 @@ run_play(struct run *run, const struct run_options *o)
 	if (run->stack)
 		stack_stop(run->stack);
 	write_resolved(run, o->dir);
-	if (run->stack && run->verdict != VERDICT_INTERRUPTED)
+	if (run->stack && run->verdict != VERDICT_INTERRUPTED) {
+		check_ends(run);
 		check_leaks(run);
+	}
 	run->wall_ms = (double)(clock_mono_ns() - began) / 1e6;
 	run->cpu_ms = (double)(clock_process_cpu_ns() - cpu) / 1e6;
 }

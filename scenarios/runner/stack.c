@@ -18,6 +18,7 @@
 enum {
 	SECRET_BYTES = 18,
 	HTTP_TIMEOUT_MS = 10000,
+	STOP_GRACE_MS = 3000,
 };
 
 static char *
@@ -278,10 +279,12 @@ stack_stop(struct stack *s)
 	for (size_t i = 0; i < SERVICES; i++) {
 		struct service *service = &s->services[i];
 		service->end_expected = true;
+		service->ended_by_stack |= service->child != NULL;
 		if (service->child)
-			child_terminate(service->child, 2000);
+			child_terminate(service->child, STOP_GRACE_MS);
 	}
-	if (bench_wait_through(s->bench, all_have_ended, s, bench_deadline(4000)) != ERR_OK)
+	if (bench_wait_through(s->bench, all_have_ended, s, bench_deadline(2 * STOP_GRACE_MS)) !=
+	    ERR_OK)
 		for (size_t i = 0; i < SERVICES; i++)
 			service_end(&s->services[i], SIGKILL);
 	fd_close(&s->control_fd);
@@ -330,5 +333,19 @@ stack_find_dead(struct stack *s)
 		if (s->services[i].state == SERVICE_ENDED && s->services[i].starts &&
 		    !s->services[i].end_expected)
 			return &s->services[i];
+	return NULL;
+}
+
+const struct service *
+stack_find_unclean(const struct stack *s, size_t *at)
+{
+	for (; *at < SERVICES; ++*at) {
+		const struct service *service = &s->services[*at];
+		const struct child_status *last = &service->last;
+		// Whoever does not handle SIGTERM ends by it, and that is clean.
+		bool clean = last->code == 0 || last->signal == SIGTERM;
+		if (service->ended_by_stack && last->ended && !clean)
+			return &s->services[(*at)++];
+	}
 	return NULL;
 }

@@ -58,6 +58,7 @@ struct service {
 	char *log_path;
 	int starts;
 	bool end_expected;	  // we end it
+	bool ended_by_stack;	  // it ran until stack_stop, which asked it to end
 	struct child_status last; // of the child that ended last
 	double cpu_s;		  // of all ended children
 	long peak_kib;		  // resident set
@@ -119,6 +120,9 @@ void stack_set_fact(struct stack *s, const char *name, const char *fmt, ...) PRI
 void stack_trouble(struct stack *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 // A child that ended although nobody ended it; NULL = all well.
 struct service *stack_find_dead(struct stack *s);
+// A child that stack_stop asked to end and that did so badly (exit code, signal, had to be killed),
+// from *at on; NULL = no (more).
+const struct service *stack_find_unclean(const struct stack *s, size_t *at);
 // What to say about it: status and last log lines. Heap.
 char *service_obituary(const struct service *service);
 
