@@ -20,6 +20,7 @@ enum {
 	DEFAULT_ANSWER_MAX = 1024 * 1024,
 	POOL_CONNECTIONS = 256,
 	HOST_MAX = 256,
+	UPLOAD_BUFFER_BYTES = 16 * 1024,
 };
 
 struct tls_realm { // the pool identity of a tls_client
@@ -64,6 +65,7 @@ struct http_call {
 	struct curl_slist *headers;
 	struct curl_slist *connect_to;
 	struct buf body;
+	size_t sent; // of body
 	struct buf answer;
 	struct tls_client *tls;
 	struct client_relay *relay;
@@ -289,6 +291,18 @@ on_body(char *data, size_t size, size_t n, void *ctx)
 }
 
 static size_t
+on_send(char *out, size_t size, size_t n, void *ctx)
+{
+	struct http_call *call = ctx;
+	size_t rest = call->body.len - call->sent;
+	size_t k = size * n < rest ? size * n : rest;
+	if (k)
+		memcpy(out, call->body.data + call->sent, k);
+	call->sent += k;
+	return k;
+}
+
+static size_t
 on_header(char *data, size_t size, size_t n, void *ctx)
 {
 	static const char name[] = "retry-after:";
@@ -359,6 +373,7 @@ err_of_curl(CURLcode code)
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_PARTIAL_FILE:
+	case CURLE_SEND_FAIL_REWIND:
 		return ERR_CLOSED;
 	case CURLE_OUT_OF_MEMORY:
 		return ERR_NOMEM;
@@ -379,10 +394,28 @@ explain(struct http_call *call, CURLcode code, struct http_answer *a)
 	} else if (code == CURLE_OPERATION_TIMEDOUT && tls && call->opened_relay &&
 		   !call->connected) {
 		a->err = why_set(&a->why, ERR_TIMEOUT, "no connection within the time allowed");
+	} else if (code == CURLE_SEND_FAIL_REWIND) {
+		a->err = why_set(&a->why, ERR_CLOSED,
+				 "the connection was closed before an answer came");
 	} else if (code != CURLE_OK) {
 		a->err = why_set(&a->why, err_of_curl(code), "%s",
 				 *call->curl_error ? call->curl_error : curl_easy_strerror(code));
 	}
+}
+
+// A connection stood at some time: a kept one counts, and so does one that made curl want to
+// repeat.
+static bool
+was_connected(const struct http_call *call, CURLcode code, bool timed)
+{
+	long new_connections = 0;
+	curl_easy_getinfo(call->easy, CURLINFO_NUM_CONNECTS, &new_connections);
+	if (code == CURLE_SEND_FAIL_REWIND)
+		return true;
+	// To curl a TLS connection stands as soon as it has reached the gate.
+	if (call->tls)
+		return call->connected || !call->opened_relay;
+	return timed || new_connections == 0;
 }
 
 static void
@@ -396,7 +429,7 @@ finish(struct http_call *call, CURLcode code)
 	curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &a.content_type);
 	curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
 	a.status = a.err == ERR_OK ? (int)status : 0;
-	a.connected = call->tls ? call->connected || !call->opened_relay : connect_us > 0;
+	a.connected = was_connected(call, code, connect_us > 0);
 	if (!call->tls)
 		a.connect_ns = (uint64_t)connect_us * 1000;
 	a.total_ns = clock_mono_ns() - call->started_ns;
@@ -484,6 +517,21 @@ set_tls(struct http_call *call)
 	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETDATA, call);
 }
 
+// When a kept connection dies before an answer came, curl repeats the request by itself. That is
+// right for the idempotent methods (RFC 9110 section 9.2.2) and wrong for POST: a one-time token
+// would be spent twice. A body that curl cannot rewind keeps it from doing so.
+static void
+set_body_source(struct http_call *call, const struct http_request *r)
+{
+	if (strcmp(r->method, "POST") != 0) {
+		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, (const char *)call->body.data);
+		return;
+	}
+	curl_easy_setopt(call->easy, CURLOPT_READFUNCTION, on_send);
+	curl_easy_setopt(call->easy, CURLOPT_READDATA, call);
+	curl_easy_setopt(call->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
+}
+
 static void
 set_options(struct http_call *call, const struct http_request *r)
 {
@@ -509,7 +557,7 @@ set_options(struct http_call *call, const struct http_request *r)
 		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
 	if (r->body.n || strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0) {
 		curl_easy_setopt(e, CURLOPT_POST, 1L);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDS, (const char *)call->body.data);
+		set_body_source(call, r);
 		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
 		add_header(call, "Content-Type",
 			   r->content_type ? r->content_type : "application/json");

@@ -64,7 +64,7 @@ never(struct http_req *req, void *ctx)
 static void
 reset(struct http_req *req, void *ctx)
 {
-	(void)ctx;
+	((struct net_fixture *)ctx)->resets++;
 	http_req_abort(req, true);
 }
 
@@ -79,11 +79,12 @@ chunked(struct http_req *req, void *ctx)
 
 static const struct http_route routes[] = {
 	{"POST", "/echo",	  echo,		32 * 1024, "echo"	 },
-	     {"GET",  "/things/{id}", greet,	    0,	       "things" },
-	{"GET",	"/later",	  answer_later, 0,	   "later"  },
+	     {"GET",  "/things/{id}", greet,	    0,	       "things"    },
+	{"GET",	"/later",	  answer_later, 0,	   "later"	  },
 	     {"GET",  "/never",       never,	      0,	 "never"	},
-	{"GET",	"/reset",	  reset,	 0,	    "reset"  },
-	     {"GET",  "/chunked",	 chunked,	  0,	     "chunked"},
+	{"GET",	"/reset",	  reset,	 0,	    "reset"	   },
+	     {"POST", "/reset",	reset,	       4096,	     "reset.post"},
+	{"GET",	"/chunked",	    chunked,	     0,		"chunked"	 },
 };
 
 static void
@@ -160,6 +161,7 @@ net_fixture_init(struct net_fixture *f, bool tls)
 		.server_name = "test",
 		.tls = f->tls_server,
 		.routes = routes,
+		.ctx = f,
 		.n_routes = N_ELEMENTS(routes),
 		.log = &f->log,
 		.echo_request_id = true,

@@ -22,6 +22,7 @@ struct net_fixture {
 	char body[64 * 1024];
 	char content_type[128];
 	int finished;
+	int resets; // requests that the server has seen and reset
 };
 
 // routes: NULL = the fixture's own (see net_fixture.c).

@@ -91,6 +91,7 @@ Test(http, the_name_is_checked)
 	net_fixture_call(&f, &r);
 	// Nobody listens on 127.0.0.2 when the server is bound to 127.0.0.1 only.
 	cr_assert(f.answer.err == ERR_UPSTREAM_DOWN, "%s", f.answer.why.text);
+	cr_assert(not(f.answer.connected));
 	snprintf(url, sizeof(url), "https://localhost:%s/later", strrchr(f.base, ':') + 1);
 	net_fixture_call(&f, &r);
 	cr_assert(f.answer.err == ERR_OK, "%s", f.answer.why.text);
@@ -235,4 +236,25 @@ Test(http, a_refused_client_certificate_is_told_by_alert)
 		cr_assert(strstr(f.answer.why.text, "alert") != NULL, "%s", f.answer.why.text);
 	}
 	net_fixture_fini(&f);
+}
+
+// A token that is sent twice is spent: nobody but the caller may repeat a POST.
+static void
+post_is_sent_once(bool tls)
+{
+	struct net_fixture f;
+	net_fixture_init(&f, tls);
+	net_fixture_get(&f, "/later"); // leaves a connection in the pool
+	cr_assert(f.answer.err == ERR_OK);
+	post(&f, "/reset", BYTES_STR("{\"ott\":\"once\"}"));
+	cr_assert(f.answer.err == ERR_CLOSED, "%s", f.answer.why.text);
+	cr_assert(f.answer.connected, "the server may have acted");
+	cr_assert(eq(int, f.resets, 1));
+	net_fixture_fini(&f);
+}
+
+Test(http, a_post_is_never_repeated_on_its_own)
+{
+	post_is_sent_once(false);
+	post_is_sent_once(true);
 }
