@@ -134,6 +134,10 @@ save_results(struct run *run, const struct node *step)
 		struct why why = {0};
 		const char *path = pair->value->type == NODE_TEXT ? pair->value->text : "";
 		enum world_sight sight = world_look(run->world, path, &value, &why);
+		if (sight == WORLD_HIDDEN && why.err == ERR_UNSUPPORTED) {
+			run_note(run, "%s is not known: %s", pair->key, why.text);
+			continue;
+		}
 		if (sight != WORLD_SEEN || !value) {
 			run_find(run, sight == WORLD_UNKNOWN ? VERDICT_BAD_FILE : VERDICT_FAILED,
 				 pair->value->at, "save %s: there is nothing at '%s' %s", pair->key,
