@@ -1,87 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// curl's multi interface on the loop. An https URL is shown to curl as http; when curl wants a
-// socket it is given one that leads to our gate, and what arrives there is tied by a relay to a TLS
-// stream.
-// curl pools connections by host and port: each tls_client is given an address of its own to
-// "connect to", so that connections of different trust or identity never mix.
-#include "net/http_client.h"
-
-#include <curl/curl.h>
-#include <stdio.h>
-#include <openssl/crypto.h>
-#include <uthash.h>
+// curl's multi interface on the loop: its sockets and its timer are ours, calls start and end here.
 
 #include "base/clock.h"
-#include "net/gate.h"
-#include "net/relay.h"
+#include "net/http_client_internal.h"
 
 enum {
-	DEFAULT_TIMEOUT_MS = 10000,
 	DEFAULT_ANSWER_MAX = 1024 * 1024,
 	POOL_CONNECTIONS = 256,
-	HOST_MAX = 256,
-	UPLOAD_BUFFER_BYTES = 16 * 1024,
-};
-
-struct tls_realm { // the pool identity of a tls_client
-	struct tls_client *tls;
-	unsigned number;
-	UT_hash_handle hh;
-};
-
-struct http_client {
-	uv_loop_t *loop;
-	CURLM *multi;
-	uv_timer_t timer;
-	struct http_call *calls;
-	struct tls_realm *realms;
-	struct client_relay *relays;
-	struct gate *gate;
-	unsigned n_realms;
-	int n_watches;
-	bool closing;
-	bool timer_closed;
 };
 
 struct watch { // a socket of curl's
 	uv_poll_t poll;
 	struct http_client *client;
 	curl_socket_t fd;
-};
-
-// A TLS connection that curl uses. It may outlive the call that opened it (keep-alive).
-struct client_relay {
-	struct relay *relay;
-	struct http_client *client;
-	struct http_call *call; // the one that waits for it to open, or NULL
-	struct client_relay *prev, *next;
-	struct gate_ticket ticket;
-};
-
-struct http_call {
-	struct http_client *client;
-	struct http_call *prev, *next;
-	CURL *easy;
-	struct curl_slist *headers;
-	struct curl_slist *connect_to;
-	struct buf body;
-	size_t sent; // of body
-	struct buf answer;
-	struct tls_client *tls;
-	struct client_relay *relay;
-	char host[HOST_MAX];
-	uint16_t port;
-	http_done_fn *done;
-	void *ctx;
-	char *retry_after;
-	uint64_t started_ns;
-	uint64_t open_ns;
-	struct why relay_why;
-	char curl_error[CURL_ERROR_SIZE];
-	bool fresh; // never pooled, so it needs no realm
-	bool opened_relay;
-	bool connected;
-	bool too_large;
 };
 
 // --- curl's sockets and timer on the loop ---
@@ -173,155 +104,7 @@ on_curl_timer(CURLM *multi, long timeout_ms, void *ctx)
 	return 0;
 }
 
-// --- TLS behind curl ---
-
-static void
-on_relay_open(struct relay *relay, void *ctx)
-{
-	struct client_relay *cr = ctx;
-	(void)relay;
-	if (!cr->call)
-		return;
-	cr->call->connected = true;
-	cr->call->open_ns = clock_mono_ns() - cr->call->started_ns;
-}
-
-static void
-forget_relay(struct client_relay *cr)
-{
-	if (cr->call)
-		cr->call->relay = NULL;
-	if (cr->prev)
-		cr->prev->next = cr->next;
-	else
-		cr->client->relays = cr->next;
-	if (cr->next)
-		cr->next->prev = cr->prev;
-	gate_forget(cr->client->gate, &cr->ticket);
-	free(cr);
-}
-
-static void
-on_relay_end(struct relay *relay, const struct why *why, void *ctx)
-{
-	struct client_relay *cr = ctx;
-	(void)relay;
-	if (cr->call)
-		cr->call->relay_why = *why;
-	forget_relay(cr);
-}
-
-static curl_socket_t
-open_tls(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
-{
-	struct http_call *call = ctx;
-	struct http_client *c = call->client;
-	(void)purpose;
-	struct client_relay *cr = calloc(1, sizeof(*cr));
-	int fd = cr ? gate_open(c->gate, &cr->ticket) : -1;
-	if (fd < 0) {
-		free(cr);
-		return CURL_SOCKET_BAD;
-	}
-	cr->client = c;
-	cr->call = call;
-	cr->next = c->relays;
-	if (cr->next)
-		cr->next->prev = cr;
-	c->relays = cr;
-	call->relay = cr;
-	call->opened_relay = true;
-	address->family = AF_UNIX;
-	address->protocol = 0;
-	address->addrlen = sizeof(struct sockaddr_un);
-	memcpy(&address->addr, gate_address(c->gate), sizeof(struct sockaddr_un));
-	return fd;
-}
-
-// curl's socket came through the gate: tie it to a TLS stream.
-static void
-begin_relay(struct gate_ticket *ticket, int take_fd)
-{
-	static const struct relay_events events = {.on_open = on_relay_open,
-						   .on_end = on_relay_end};
-	struct client_relay *cr = CONTAINER_OF(ticket, struct client_relay, ticket);
-	struct http_call *call = cr->call;
-	struct stream *stream = NULL;
-	if (relay_new(&cr->relay, take_fd, cr->client->loop, &events, cr) != ERR_OK) {
-		forget_relay(cr);
-		return;
-	}
-	if (stream_connect(&stream, cr->client->loop, call->host, call->port, call->tls,
-			   &relay_stream_events, cr->relay) != ERR_OK) {
-		relay_end(cr->relay, true);
-		forget_relay(cr);
-		return;
-	}
-	relay_take_stream(cr->relay, stream);
-}
-
-static unsigned
-realm_number(struct http_client *c, struct tls_client *tls)
-{
-	struct tls_realm *realm = NULL;
-	HASH_FIND_PTR(c->realms, &tls, realm);
-	if (realm)
-		return realm->number;
-	realm = calloc(1, sizeof(*realm));
-	if (!realm)
-		return 0;
-	// Held for the client's life: a freed pointer could come back as another identity.
-	realm->tls = tls_client_ref(tls);
-	realm->number = ++c->n_realms;
-	HASH_ADD_PTR(c->realms, tls, realm);
-	return realm->number;
-}
-
 // --- one call ---
-
-static size_t
-on_body(char *data, size_t size, size_t n, void *ctx)
-{
-	struct http_call *call = ctx;
-	if (buf_append(&call->answer, data, size * n) != ERR_OK) {
-		call->too_large = true;
-		return 0;
-	}
-	return size * n;
-}
-
-static size_t
-on_send(char *out, size_t size, size_t n, void *ctx)
-{
-	struct http_call *call = ctx;
-	size_t rest = call->body.len - call->sent;
-	size_t k = size * n < rest ? size * n : rest;
-	if (k)
-		memcpy(out, call->body.data + call->sent, k);
-	call->sent += k;
-	return k;
-}
-
-static size_t
-on_header(char *data, size_t size, size_t n, void *ctx)
-{
-	static const char name[] = "retry-after:";
-	struct http_call *call = ctx;
-	size_t len = size * n;
-	if (len > sizeof(name) && len < 128 && strncasecmp(data, name, sizeof(name) - 1) == 0) {
-		const char *value = data + sizeof(name) - 1;
-		size_t rest = len - (sizeof(name) - 1);
-		while (rest && *value == ' ') {
-			value++;
-			rest--;
-		}
-		while (rest && (value[rest - 1] == '\r' || value[rest - 1] == '\n'))
-			rest--;
-		free(call->retry_after);
-		call->retry_after = strndup(value, rest);
-	}
-	return len;
-}
 
 static void
 unlink_call(struct http_call *call)
@@ -338,7 +121,7 @@ unlink_call(struct http_call *call)
 	if (call->relay) {
 		call->relay->call = NULL;
 		if (!call->relay->relay) // given up before it came through the gate
-			forget_relay(call->relay);
+			http_tls_forget(call->relay);
 	}
 	call->client = NULL;
 }
@@ -456,144 +239,6 @@ collect_done(struct http_client *c)
 	}
 }
 
-static void
-add_header(struct http_call *call, const char *name, const char *value)
-{
-	char line[8192];
-	snprintf(line, sizeof(line), "%s: %s", name, value);
-	struct curl_slist *longer = curl_slist_append(call->headers, line);
-	OPENSSL_cleanse(line, sizeof(line)); // it may have held a token
-	if (longer)
-		call->headers = longer;
-}
-
-// Splits the URL and shows curl the plain form of an https one.
-static enum err
-set_url(struct http_call *call, const char *url)
-{
-	CURLU *u = curl_url();
-	char *host = NULL, *port = NULL, *scheme = NULL, *plain = NULL;
-	enum err err = ERR_INPUT;
-	if (u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
-		bool https = strcmp(scheme, "https") == 0;
-		size_t n = strlen(host);
-		bool bracketed = n > 2 && host[0] == '[';
-		if (n < sizeof(call->host) && https == (call->tls != NULL) &&
-		    (https || strcmp(scheme, "http") == 0)) {
-			snprintf(call->host, sizeof(call->host), "%.*s",
-				 (int)(bracketed ? n - 2 : n), bracketed ? host + 1 : host);
-			call->port = (uint16_t)strtoul(port, NULL, 10);
-			if (https) {
-				curl_url_set(u, CURLUPART_PORT, port, 0);
-				curl_url_set(u, CURLUPART_SCHEME, "http", 0);
-			}
-			if (curl_url_get(u, CURLUPART_URL, &plain, 0) == CURLUE_OK &&
-			    curl_easy_setopt(call->easy, CURLOPT_URL, plain) == CURLE_OK)
-				err = ERR_OK;
-		}
-	}
-	curl_free(host);
-	curl_free(port);
-	curl_free(scheme);
-	curl_free(plain);
-	curl_url_cleanup(u);
-	return err;
-}
-
-static void
-set_tls(struct http_call *call)
-{
-	char line[64];
-	unsigned n = call->fresh ? 0 : realm_number(call->client, call->tls);
-	// Never dialled: only the name under which curl pools connections of this tls_client.
-	snprintf(line, sizeof(line), "::127.%u.%u.%u:%u", n >> 16 & 255, n >> 8 & 255, n & 255,
-		 call->port);
-	call->connect_to = curl_slist_append(NULL, line);
-	curl_easy_setopt(call->easy, CURLOPT_CONNECT_TO, call->connect_to);
-	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETFUNCTION, open_tls);
-	curl_easy_setopt(call->easy, CURLOPT_OPENSOCKETDATA, call);
-}
-
-// When a kept connection dies before an answer came, curl repeats the request by itself. That is
-// right for the idempotent methods (RFC 9110 section 9.2.2) and wrong for POST: a one-time token
-// would be spent twice. A body that curl cannot rewind keeps it from doing so.
-static void
-set_body_source(struct http_call *call, const struct http_request *r)
-{
-	if (strcmp(r->method, "POST") != 0) {
-		curl_easy_setopt(call->easy, CURLOPT_POSTFIELDS, (const char *)call->body.data);
-		return;
-	}
-	curl_easy_setopt(call->easy, CURLOPT_READFUNCTION, on_send);
-	curl_easy_setopt(call->easy, CURLOPT_READDATA, call);
-	curl_easy_setopt(call->easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER_BYTES);
-}
-
-static void
-set_options(struct http_call *call, const struct http_request *r)
-{
-	CURL *e = call->easy;
-	curl_easy_setopt(e, CURLOPT_PRIVATE, call);
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->curl_error);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_PROXY, "");
-	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
-	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(e, CURLOPT_HEADERDATA, call);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
-			 (long)(r->timeout_ms ? r->timeout_ms : DEFAULT_TIMEOUT_MS));
-	if (r->fresh_connection) {
-		curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 1L);
-		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
-		add_header(call, "Connection", "close");
-	}
-	if (strcmp(r->method, "HEAD") == 0)
-		curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
-	if (r->body.n || strcmp(r->method, "POST") == 0 || strcmp(r->method, "PUT") == 0) {
-		curl_easy_setopt(e, CURLOPT_POST, 1L);
-		set_body_source(call, r);
-		curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
-		add_header(call, "Content-Type",
-			   r->content_type ? r->content_type : "application/json");
-		struct curl_slist *longer = curl_slist_append(call->headers, "Expect:");
-		call->headers = longer ? longer : call->headers;
-	}
-	curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, r->method);
-}
-
-static void
-set_credentials(struct http_call *call, const struct http_request *r)
-{
-	for (const char *const *line = r->headers; line && *line; line++) {
-		struct curl_slist *longer = curl_slist_append(call->headers, *line);
-		call->headers = longer ? longer : call->headers;
-	}
-	if (r->basic_user) {
-		curl_easy_setopt(call->easy, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-		curl_easy_setopt(call->easy, CURLOPT_USERNAME, r->basic_user);
-		if (r->basic_password && secret_is_set(r->basic_password))
-			curl_easy_setopt(call->easy, CURLOPT_PASSWORD, r->basic_password->text);
-	}
-	if (r->bearer && secret_is_set(r->bearer)) {
-		SECRET_AUTO struct secret value = SECRET_NONE;
-		char *text = malloc(r->bearer->n + sizeof("Bearer "));
-		if (text) {
-			int n = snprintf(text, r->bearer->n + sizeof("Bearer "), "Bearer %s",
-					 r->bearer->text);
-			value = (struct secret){text, (size_t)n};
-			add_header(call, r->bearer_header ? r->bearer_header : "Authorization",
-				   text);
-		}
-	}
-	curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
-}
-
 enum err
 http_call_start(struct http_call **out, struct http_client *c, const struct http_request *r,
 		http_done_fn *done, void *ctx)
@@ -614,17 +259,9 @@ http_call_start(struct http_call **out, struct http_client *c, const struct http
 	buf_init(&call->answer, r->answer_max ? r->answer_max : DEFAULT_ANSWER_MAX);
 	buf_init(&call->body, r->body.n);
 	call->easy = curl_easy_init();
-	enum err err = call->easy ? buf_append(&call->body, r->body.p, r->body.n) : ERR_NOMEM;
-	if (err == ERR_OK)
-		err = set_url(call, r->url);
-	if (err == ERR_OK) {
-		set_options(call, r);
-		set_credentials(call, r);
-		if (call->tls)
-			set_tls(call);
-		if (curl_multi_add_handle(c->multi, call->easy) != CURLM_OK)
-			err = ERR_INTERNAL;
-	}
+	enum err err = call->easy ? http_call_prepare(call, r) : ERR_NOMEM;
+	if (err == ERR_OK && curl_multi_add_handle(c->multi, call->easy) != CURLM_OK)
+		err = ERR_INTERNAL;
 	if (err != ERR_OK) {
 		call_free(call);
 		return err;
@@ -670,7 +307,7 @@ http_client_new(struct http_client **out, uv_loop_t *loop, struct why *why)
 		return ERR_NOMEM;
 	c->loop = loop;
 	c->multi = curl_multi_init();
-	if (!c->multi || gate_new(&c->gate, loop, begin_relay) != ERR_OK) {
+	if (!c->multi || gate_new(&c->gate, loop, http_tls_arrived) != ERR_OK) {
 		curl_multi_cleanup(c->multi);
 		free(c);
 		return why_set(why, ERR_INTERNAL, "the HTTP client did not start");
@@ -707,14 +344,9 @@ http_client_free(struct http_client *c)
 		struct client_relay *cr = c->relays;
 		if (cr->relay)
 			relay_end(cr->relay, false);
-		forget_relay(cr);
+		http_tls_forget(cr);
 	}
 	gate_free(c->gate);
-	struct tls_realm *realm, *next;
-	HASH_ITER (hh, c->realms, realm, next) {
-		HASH_DEL(c->realms, realm);
-		tls_client_unref(realm->tls);
-		free(realm);
-	}
+	http_tls_free_realms(c);
 	uv_close((uv_handle_t *)&c->timer, on_timer_closed);
 }
