@@ -70,6 +70,14 @@ is_gone(const json_t *bridge_device)
 	return state && strcmp(state, "decommissioned") == 0;
 }
 
+// It was given a certificate and a peer, and nobody has begun to take them away.
+static bool
+is_enrolled(const json_t *bridge_device)
+{
+	const char *state = text_of(bridge_device, "state");
+	return state && (strcmp(state, "enrolled") == 0 || strcmp(state, "provisioned") == 0);
+}
+
 // What somebody else runs may hold things of other people.
 static bool
 is_ours(struct run *run, enum service_id id, struct finding *f)
@@ -117,8 +125,7 @@ peer_per_device(struct run *run, struct finding *f)
 	json_object_foreach (devices, id, device) {
 		const char *key = text_of(device, "wg_public_key");
 		const char *ip = text_of(device, "wg_ip");
-		const char *state = text_of(device, "state");
-		if (!key || !ip || !state || is_gone(device) || strcmp(state, "reserved") == 0)
+		if (!key || !ip || is_gone(device))
 			continue;
 		if (json_object_get(owners, key))
 			violated(f, "%s has the key of another device", id);
@@ -126,9 +133,10 @@ peer_per_device(struct run *run, struct finding *f)
 		const json_t *allowed = json_object_get(json_object_get(peers, key), "allowed_ips");
 		AUTO(free) char *want = mem_printf("%s/32", ip);
 		const char *got = json_string_value(json_array_get(allowed, 0));
-		if (!allowed)
+		if (!allowed && is_enrolled(device))
 			violated(f, "%s has no peer at the server", id);
-		else if (json_array_size(allowed) != 1 || !got || strcmp(got, want) != 0)
+		else if (allowed &&
+			 (json_array_size(allowed) != 1 || !got || strcmp(got, want) != 0))
 			violated(f, "the peer of %s does not have exactly %s", id, want);
 	}
 	json_object_foreach (peers, id, peer) {
@@ -149,8 +157,7 @@ certificate_per_device(struct run *run, struct finding *f)
 	if (f->hidden)
 		return;
 	json_object_foreach (devices, id, item) {
-		const char *state = text_of(item, "state");
-		if (!state || strcmp(state, "enrolled") != 0)
+		if (!is_enrolled(item))
 			continue;
 		const json_t *cert = json_object_get(certs, id);
 		if (!cert)
