@@ -81,7 +81,14 @@ V
 }
 
 stop() {
-  [ -s "$1/pid" ] && kill "$(cat "$1/pid")" 2>/dev/null || true
+  [ -s "$1/pid" ] || return 0
+  pid=$(cat "$1/pid")
+  kill "$pid" 2>/dev/null || return 0
+  tries=0
+  while kill -0 "$pid" 2>/dev/null && [ $tries -lt 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+  done
 }
 
 case "${1:-}" in
