@@ -6,6 +6,8 @@
 #include "thingsboard/thingsboard.h"
 #include "pki/fast_decode.h"
 
+const char *argp_program_version = "mock-thingsboard " PROVSIM_VERSION;
+
 #define DEFAULT_USER	 "tenant@thingsboard.org"
 #define DEFAULT_PASSWORD "tenant"
 
