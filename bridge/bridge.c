@@ -20,6 +20,7 @@
 #include "bridge/wireguard.h"
 
 enum {
+	UPSTREAM_CONNECTIONS = 16, // to each system; a burst waits rather than shakes hands
 	UPSTREAM_TIMEOUT_MS = 5000,
 	ROOTS_MAX_BYTES = 4 * 1024 * 1024,
 	LOAD_RETRY_BASE_MS = 500,
@@ -272,6 +273,7 @@ static enum err
 open_all(struct bridge *b, struct why *why)
 {
 	TRY(http_client_new(&b->http, b->loop, why));
+	http_client_limit_connections(b->http, UPSTREAM_CONNECTIONS);
 	TRY(open_stepca(b, why));
 	TRY(open_store(b, why));
 	TRY(open_hawkbit(b, why));

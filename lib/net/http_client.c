@@ -323,6 +323,12 @@ http_client_new(struct http_client **out, uv_loop_t *loop, struct why *why)
 	return ERR_OK;
 }
 
+void
+http_client_limit_connections(struct http_client *c, unsigned n)
+{
+	curl_multi_setopt(c->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)n);
+}
+
 static void
 on_timer_closed(uv_handle_t *handle)
 {

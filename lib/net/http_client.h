@@ -18,6 +18,10 @@ enum err ERR_MUST_CHECK http_client_new(struct http_client **out, uv_loop_t *loo
 // Cancels what is in flight (without callbacks). Handles close on the next loop turns.
 void http_client_free(struct http_client *c);
 
+// At most n connections to one host and port; further calls wait for one to become free (their timeout runs). For
+// services that talk to few upstreams: under a burst it saves TLS handshakes. Default: no limit.
+void http_client_limit_connections(struct http_client *c, unsigned n);
+
 struct http_answer {
 	enum err err;	   // ERR_OK: an answer came, whatever its status. Else UPSTREAM_DOWN, TLS,
 			   // TIMEOUT, CLOSED...
