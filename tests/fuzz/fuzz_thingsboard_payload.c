@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // What devices publish ('t' telemetry, 'a' attributes, 'r' a request for attributes), and the
-// tokens that REST clients show ('j').
+// tokens that REST clients show ('j'). 'g': any document; what is JSON reads the same as JSON.
 #include "fuzz.h"
+#include "thingsboard/gson.h"
 #include "thingsboard/jwt.h"
 #include "thingsboard/payload.h"
 
-enum { NOW_MS = 1000 };
+enum {
+	NOW_MS = 1000,
+	DEPTH_MAX = 255, // of what gson reads
+};
 
 static void
 check_values(const struct values *v)
@@ -69,6 +73,19 @@ read_jwt(struct bytes text)
 	json_decref(claims);
 }
 
+static void
+read_gson(struct bytes text)
+{
+	json_t *lenient = NULL;
+	json_auto_t *strict = json_loadb((const char *)text.p, text.n,
+					 JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+	enum err err = gson_parse(&lenient, text);
+	FUZZ_CHECK((lenient != NULL) == !err);
+	if (strict && text.n < DEPTH_MAX)
+		FUZZ_CHECK(!err && json_equal(strict, lenient));
+	json_decref(lenient);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -82,6 +99,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 'j':
 		read_jwt(in);
+		break;
+	case 'g':
+		read_gson(in);
 		break;
 	default:
 		read_telemetry(in);
