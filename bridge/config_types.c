@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "bridge/wireguard.h"
 #include "wg/key.h"
 
 static enum err
@@ -214,15 +215,7 @@ static enum err
 parse_wg_server(struct config *c, const struct config_row *row, const char *text, struct why *why)
 {
 	(void)row;
-	if (strncmp(text, "wg:", 3) == 0 || strncmp(text, "file:", 5) == 0)
-		return why_set(
-			why, ERR_INPUT,
-			"%.*s is not built into this bridge yet: use uapi:/path/of/the/socket",
-			(int)strcspn(text, ":") + 1, text);
-	if (strncmp(text, "uapi:/", 6) != 0 || text[6] == '\0')
-		return why_set(why, ERR_INPUT,
-			       "must be uapi:/path of the WireGuard server's socket, such as "
-			       "uapi:/var/run/wireguard/wg0.sock");
+	TRY(wireguard_server_check(text, why));
 	return set_string(&c->wg_server, text, strlen(text));
 }
 

@@ -89,7 +89,8 @@ conclude(struct reconcile *r)
 			continue;
 		if (unknown++ < UNKNOWN_LOGGED)
 			log_warn(r->log, "reconcile.unknown_peer",
-				 KV_STR("public_key", r->peers[i].public_key));
+				 KV_STR("public_key", r->peers[i].public_key),
+				 KV_STR("device", r->peers[i].device));
 	}
 	log_info(r->log, "reconcile.done", KV_U64("peers", r->n_peers), KV_U64("set", r->set),
 		 KV_U64("failed", r->failed), KV_U64("unknown", unknown));
@@ -126,7 +127,8 @@ compare(struct reconcile *r, const struct device_row *d)
 	// One on its way out is not put back.
 	if (d->state == DEVICE_DECOMMISSIONING || (peer && peer->ip == d->wg_ip))
 		return;
-	if (wireguard_set_peer(r->wireguard, d->wg_public_key, d->wg_ip, "", on_set, r) == ERR_OK)
+	const struct wireguard_change change = {d->id, d->wg_public_key, d->wg_ip, ""};
+	if (wireguard_apply(r->wireguard, &change, on_set, r) == ERR_OK)
 		r->in_flight++;
 	else
 		r->failed++;

@@ -66,14 +66,16 @@ take_owed(struct task_work *w)
 static enum err
 set_peer(struct task_work *w)
 {
-	return wireguard_set_peer(w->systems.wireguard, w->row.wg_public_key, w->row.wg_ip,
-				  w->row.payload, on_upstream, w);
+	const struct wireguard_change change = {w->row.device, w->row.wg_public_key, w->row.wg_ip,
+						w->row.payload};
+	return wireguard_apply(w->systems.wireguard, &change, on_upstream, w);
 }
 
 static enum err
 remove_peer(struct task_work *w)
 {
-	return wireguard_remove_peers(w->systems.wireguard, w->row.payload, on_upstream, w);
+	const struct wireguard_change change = {w->row.device, NULL, w->row.wg_ip, w->row.payload};
+	return wireguard_apply(w->systems.wireguard, &change, on_upstream, w);
 }
 
 // --- hawkBit and ThingsBoard ---

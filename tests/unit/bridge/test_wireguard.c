@@ -32,7 +32,8 @@ static enum err
 set_peer(const char *key, uint32_t ip, const char *remove, struct why *why)
 {
 	*why = (struct why){.err = ERR_COUNT};
-	enum err err = wireguard_set_peer(s.wireguard, key, ip, remove, keep_why, why);
+	const struct wireguard_change change = {"dev-1", key, ip, remove};
+	enum err err = wireguard_apply(s.wireguard, &change, keep_why, why);
 	while (err == ERR_OK && why->err == ERR_COUNT)
 		uv_run(&s.fx.loop, UV_RUN_ONCE);
 	return err == ERR_OK ? why->err : err;
@@ -52,11 +53,10 @@ Test(wireguard, wants_a_path_that_it_understands)
 		enum err err;
 		const char *says;
 	} rows[] = {
-		{"wg:wg0",		   ERR_UNSUPPORTED, "this build only has uapi:/path"},
-		{"file:/etc/wg0.conf", ERR_UNSUPPORTED, "this build only has uapi:/path"},
-		{"/run/wg0.sock",	  ERR_INPUT,	     "write it like uapi:/path"      },
-		{"uapi:wg0",	     ERR_INPUT,	"write it like uapi:/path"	  },
-		{"",		     ERR_INPUT,	"write it like uapi:/path"	  },
+		{"/run/wg0.sock", ERR_INPUT, "must be one of uapi:/path"},
+		{"uapi:wg0",	     ERR_INPUT, "must be uapi:/path"	    },
+		{"uapi:/",	   ERR_INPUT, "must be uapi:/path"	  },
+		{"",		     ERR_INPUT, "must be one of uapi:/path"},
 	};
 	stack_open(&s);
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
@@ -89,6 +89,9 @@ Test(wireguard, a_key_that_is_none_never_leaves)
 	stack_open(&s);
 	cr_expect(set_peer("short", 0x0a080002, "", &why) == ERR_SYNTAX);
 	cr_expect(set_peer(fx_key(1), 0x0a080002, "x y", &why) == ERR_SYNTAX);
+	cr_expect(set_peer(fx_key(1), 0, "", &why) == ERR_INPUT);
+	const struct wireguard_change change = {"dev\n[Peer]", fx_key(1), 0x0a080002, ""};
+	cr_expect(wireguard_apply(s.wireguard, &change, keep_why, &why) == ERR_INPUT);
 }
 
 Test(wireguard, requests_in_flight_are_answered_each)
@@ -98,8 +101,8 @@ Test(wireguard, requests_in_flight_are_answered_each)
 	stack_open(&s);
 	for (unsigned i = 0; i < N_ELEMENTS(why); i++) {
 		why[i].err = ERR_COUNT;
-		cr_assert(wireguard_set_peer(s.wireguard, fx_key(i), 0x0a080002 + i, "", keep_why,
-					     &why[i]) == ERR_OK);
+		const struct wireguard_change change = {"dev-1", fx_key(i), 0x0a080002 + i, ""};
+		cr_assert(wireguard_apply(s.wireguard, &change, keep_why, &why[i]) == ERR_OK);
 	}
 	for (unsigned i = 0; i < N_ELEMENTS(why); i++) {
 		while (why[i].err == ERR_COUNT)
@@ -115,8 +118,8 @@ Test(wireguard, a_lost_connection_fails_what_waits_and_comes_back)
 	fake_uapi_start(&s.wg, &s.fx.loop, s.socket);
 	s.wg.silent = true;
 	stack_open(&s);
-	cr_assert(wireguard_set_peer(s.wireguard, fx_key(1), 0x0a080002, "", keep_why, &why) ==
-		  ERR_OK);
+	const struct wireguard_change change = {"dev-1", fx_key(1), 0x0a080002, ""};
+	cr_assert(wireguard_apply(s.wireguard, &change, keep_why, &why) == ERR_OK);
 	while (s.wg.n_requests < 1)
 		uv_run(&s.fx.loop, UV_RUN_ONCE);
 	fake_uapi_stop(&s.wg, false);
