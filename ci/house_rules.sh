@@ -18,7 +18,7 @@ check_headers() {
 	export cc
 	list -name '*.h' | xargs -P 2 -I {} sh -c '
 		if ! out=$("$cc" -std=gnu17 -D_GNU_SOURCE -DPROVSIM_VERSION=\"0\" -DTEST_DATA_DIR=\".\" \
-			-fsyntax-only -Wall -Wextra -Werror -Ilib -Imocks -I. -Iscenarios \
+			-fsyntax-only -Wall -Wextra -Werror -Ilib -Imocks -I. -Iscenarios -Isimdevice \
 			-I"$(dirname "$1")" -include "$1" -x c /dev/null 2>&1); then
 			printf "%s:1: does not compile alone:\n%s\n" "${1#./}" "$out"
 			exit 1

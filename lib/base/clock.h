@@ -16,6 +16,10 @@ uint64_t clock_wall_ns(void);
 int64_t clock_wall_s(void);
 // CPU time that this process has used, all threads.
 uint64_t clock_process_cpu_ns(void);
+// CPU time that the calling thread has used.
+uint64_t clock_thread_cpu_ns(void);
+// CPU time that another running process has used; 0 when it is gone.
+uint64_t clock_cpu_ns_of(int pid);
 
 #define CLOCK_RFC3339_BYTES 80
 // "2026-11-23T21:34:20.123456Z" (digits: 0, 3 or 6 decimals) into out.

@@ -278,12 +278,8 @@ service_obituary(const struct service *service)
 double
 service_cpu_s(const struct service *service)
 {
-	clockid_t clock;
-	struct timespec t;
-	double running = 0;
-	if (service->child && clock_getcpuclockid(child_pid(service->child), &clock) == 0 &&
-	    clock_gettime(clock, &t) == 0)
-		running = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	double running =
+		service->child ? (double)clock_cpu_ns_of(child_pid(service->child)) / 1e9 : 0;
 	return service->cpu_s + running;
 }
 

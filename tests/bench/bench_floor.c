@@ -4,7 +4,6 @@
 // ratio to this figure, from the same run.
 #include <openssl/ssl.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "net/tls.h"
@@ -256,14 +255,6 @@ static const struct leg {
 	{"WireGuard: new device, handshake, both ends",	leg_wireguard },
 };
 
-static uint64_t
-thread_cpu_ns(void)
-{
-	struct timespec ts;
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
-}
-
 static int
 by_value(const void *a, const void *b)
 {
@@ -277,10 +268,10 @@ median_us(struct stage *s, const struct leg *leg)
 	uint64_t rounds[ROUNDS];
 	leg->run(s); // what OpenSSL does once only
 	for (size_t i = 0; i < ROUNDS; i++) {
-		uint64_t start = thread_cpu_ns();
+		uint64_t start = clock_thread_cpu_ns();
 		for (size_t k = 0; k < PER_ROUND; k++)
 			leg->run(s);
-		rounds[i] = thread_cpu_ns() - start;
+		rounds[i] = clock_thread_cpu_ns() - start;
 	}
 	qsort(rounds, ROUNDS, sizeof(rounds[0]), by_value);
 	return (double)rounds[ROUNDS / 2] / PER_ROUND / 1000.0;
