@@ -9,6 +9,7 @@
 #include "bridge/decommission.h"
 #include "bridge/enroll.h"
 #include "bridge/hawkbit.h"
+#include "bridge/meters.h"
 #include "bridge/peers_file.h"
 #include "bridge/reconcile.h"
 #include "bridge/routes.h"
@@ -184,7 +185,10 @@ open_store(struct bridge *b, struct why *why)
 	TRY(store_open(&b->store, &o, why));
 	struct peers_file_options p = {
 		.loop = b->loop, .log = &b->log, .store = b->store, .folder = c->wg_data_dir};
-	return peers_file_new(&b->peers_file, &p, why);
+	TRY(peers_file_new(&b->peers_file, &p, why));
+	// The last process may have ended between a commit and its rewrite.
+	peers_file_touch(b->peers_file);
+	return ERR_OK;
 }
 
 static enum err
@@ -194,6 +198,7 @@ open_tasks(struct bridge *b, struct why *why)
 		.loop = b->loop,
 		.log = &b->log,
 		.store = b->store,
+		.meters = b->meters,
 		.systems = {.stepca = b->stepca,
 			    .thingsboard = b->thingsboard,
 			    .hawkbit = b->hawkbit,
@@ -236,6 +241,13 @@ add_request_id(struct http_req *req, int status, void *ctx)
 	return false;
 }
 
+static void
+count_request(struct http_req *req, int status, void *ctx)
+{
+	struct bridge *b = ctx;
+	meters_request(b->meters, req, status);
+}
+
 static enum err
 listen_now(struct bridge *b, struct why *why)
 {
@@ -248,6 +260,7 @@ listen_now(struct bridge *b, struct why *why)
 		.ctx = b,
 		.log = &b->log,
 		.after = add_request_id,
+		.on_finish = count_request,
 	};
 	return http_server_new(&b->server, b->loop, &o, why);
 }
@@ -272,6 +285,9 @@ on_start_timer(uv_timer_t *timer)
 static enum err
 open_all(struct bridge *b, struct why *why)
 {
+	b->meters = meters_new();
+	if (!b->meters)
+		return ERR_NOMEM;
 	TRY(http_client_new(&b->http, b->loop, why));
 	http_client_limit_connections(b->http, UPSTREAM_CONNECTIONS);
 	TRY(open_stepca(b, why));
@@ -299,6 +315,12 @@ bridge_open(struct bridge *b, struct why *why)
 	if (err != ERR_OK && why && !why->text[0])
 		why_set(why, err, "%s", err_text(err));
 	return err;
+}
+
+bool
+bridge_is_ready(const struct bridge *b)
+{
+	return stepca_is_loaded(b->stepca) && !b->draining;
 }
 
 void
@@ -348,4 +370,6 @@ bridge_close(struct bridge *b)
 	tls_client_unref(b->thingsboard_tls);
 	uv_close((uv_handle_t *)&b->load_timer, NULL);
 	uv_close((uv_handle_t *)&b->start_timer, NULL);
+	meters_free(b->meters);
+	b->meters = NULL;
 }

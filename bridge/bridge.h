@@ -15,6 +15,7 @@
 struct decommission;
 struct enroll_desk;
 struct hawkbit;
+struct meters;
 struct own_tls;
 struct peers_file;
 struct reconcile;
@@ -28,6 +29,7 @@ struct bridge {
 	uv_loop_t *loop;
 	struct log log;
 	struct config config;
+	struct meters *meters;
 	struct http_client *http; // for step-ca, hawkBit and ThingsBoard
 	struct stepca *stepca;
 	struct store *store;
@@ -59,6 +61,8 @@ struct bridge {
 // Opens everything that b->config (loaded), b->loop and b->log ask for; on_listening follows from
 // the loop when there is a TLS identity. On an error the caller calls bridge_close all the same.
 enum err ERR_MUST_CHECK bridge_open(struct bridge *b, struct why *why);
+// An enrollment that came now would get its certificate.
+bool bridge_is_ready(const struct bridge *b);
 // Reads allow list and TLS files anew; what cannot be read stays as it was.
 void bridge_reload(struct bridge *b);
 // Stops listening, lets requests in flight end, then calls on_idle from the loop.

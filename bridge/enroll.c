@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "bridge/enroll_internal.h"
+#include "bridge/meters.h"
 
 static void enroll_run(struct enroll *e);
 
@@ -141,14 +142,23 @@ answer_problem(struct enroll *e)
 	else
 		log_debug(&e->log, "enroll.refused", KV_STR("step", enroll_steps[e->step].event),
 			  KV_STR("kind", problem_kind(e->problem)), KV_STR("why", e->why.text));
+	meters_not_enrolled(e->desk->bridge->meters, e->problem);
 	reply_problem(e->req, e->problem, e->why.text, e->id[0] ? e->id : NULL);
 	enroll_end(e);
+}
+
+const char *
+enroll_step_name(size_t step)
+{
+	// What follows "enroll.", which all events have in common.
+	return step < n_enroll_steps ? enroll_steps[step].event + sizeof("enroll.") - 1 : NULL;
 }
 
 static void
 step_done(struct enroll *e)
 {
 	uint64_t now = clock_mono_ns();
+	meters_enroll_step(e->desk->bridge->meters, e->step, now - e->step_began_ns);
 	log_debug(&e->log, enroll_steps[e->step].event,
 		  KV_U64("us", (now - e->step_began_ns) / 1000));
 	e->step_began_ns = now;
@@ -170,6 +180,7 @@ enroll_run(struct enroll *e)
 			return;
 		case STEP_END:
 			step_done(e);
+			meters_enrolled(e->desk->bridge->meters);
 			enroll_end(e);
 			return;
 		}
@@ -194,6 +205,7 @@ enroll_begin(struct http_req *req, struct bridge *b)
 {
 	struct enroll_desk *d = b->enroll;
 	if (!rate_take(&d->rate, http_req_started_ns(req))) {
+		meters_not_enrolled(b->meters, PROBLEM_RATE_LIMITED);
 		reply_problem(req, PROBLEM_RATE_LIMITED,
 			      "more enrollments than this bridge accepts in a second (ENROLL_RATE)",
 			      NULL);
@@ -201,6 +213,7 @@ enroll_begin(struct http_req *req, struct bridge *b)
 	}
 	struct enroll *e = d->n_active < ENROLL_ACTIVE_MAX ? calloc(1, sizeof(*e)) : NULL;
 	if (!e) {
+		meters_not_enrolled(b->meters, PROBLEM_OVERLOADED);
 		reply_problem(req, PROBLEM_OVERLOADED,
 			      "too many enrollments at once; try again shortly", NULL);
 		return;

@@ -33,6 +33,7 @@ struct enroll_step {
 };
 
 extern const struct enroll_step enroll_steps[];
+extern const size_t n_enroll_steps;
 
 struct enroll_desk {
 	struct bridge *bridge;

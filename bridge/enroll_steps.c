@@ -4,7 +4,9 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "bridge/enroll_internal.h"
+#include "bridge/meters.h"
 #include "bridge/peers_file.h"
 #include "bridge/task.h"
 
@@ -168,6 +170,7 @@ on_signed(const struct stepca_outcome *outcome, const struct stepca_certificate 
 {
 	struct enroll *e = ctx;
 	e->sign = NULL;
+	meters_sign(e->desk->bridge->meters, outcome->err, clock_mono_ns() - e->step_began_ns);
 	if (outcome->err != ERR_OK) {
 		e->why = outcome->why;
 		e->problem = problem_of_ca(outcome);
@@ -326,3 +329,4 @@ const struct enroll_step enroll_steps[] = {
 	{"enroll.replied",          step_reply},
 };
 // clang-format on
+const size_t n_enroll_steps = N_ELEMENTS(enroll_steps);

@@ -12,7 +12,7 @@ health_get(struct http_req *req, void *ctx)
 			json_pack("{s:s, s:s}", "status", "ok", "service", "iot-bridge-api"));
 }
 
-// Ready means: an enrollment that came now would get its certificate. A WireGuard server that is
+// A WireGuard server that is
 // away is told, but its peers are queued and nobody is turned away.
 void
 ready_get(struct http_req *req, void *ctx)
@@ -28,7 +28,7 @@ ready_get(struct http_req *req, void *ctx)
 	if (b->wireguard && !wireguard_is_connected(b->wireguard))
 		json_array_append_new(
 			degraded, json_string("WireGuard server: not connected, peers are queued"));
-	bool ready = json_array_size(missing) == 0;
+	bool ready = bridge_is_ready(b);
 	http_reply_json(req, ready ? 200 : 503,
 			json_pack("{s:s, s:o, s:o}", "status", ready ? "ready" : "not_ready",
 				  "missing", missing, "degraded", degraded));

@@ -34,6 +34,8 @@ struct peers_file {
 	bool wanted; // something changed since the running rewrite began
 	bool closing;
 	bool timer_closed;
+	bool written;
+	size_t n_written;	// entries in the file
 	struct waiter *served;	// by the rewrite that runs
 	struct waiter *waiting; // for the next one
 	uv_sem_t rewritten;	// posted by the helper thread at its end
@@ -154,6 +156,8 @@ on_rewritten(uv_work_t *work, int status)
 		log_error(p->log, "peers_file.failed", KV_STR("why", p->why.text));
 		p->wanted = true;
 	} else {
+		p->written = true;
+		p->n_written = p->n_peers;
 		log_debug(p->log, "peers_file.written", KV_U64("peers", p->n_peers));
 	}
 	call_waiters(STEAL(p->served), &p->why);
@@ -233,6 +237,13 @@ peers_file_sync(struct peers_file *p, void (*done)(const struct why *why, void *
 	// From the timer, so that calls of one loop turn share a rewrite.
 	if (!p->running)
 		uv_timer_start(&p->pause, on_pause_over, 0, 0);
+}
+
+bool
+peers_file_count(const struct peers_file *p, size_t *n)
+{
+	*n = p->n_written;
+	return p->written;
 }
 
 // --- reading a file of the original bridge ---

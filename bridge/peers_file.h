@@ -32,6 +32,9 @@ void peers_file_touch(struct peers_file *p);
 void peers_file_sync(struct peers_file *p, void (*done)(const struct why *why, void *ctx),
 		     void *ctx);
 
+// How many entries the file has; false before its first rewrite.
+bool peers_file_count(const struct peers_file *p, size_t *n);
+
 struct peer_entry {
 	char id[DEVICE_ID_MAX + 1];
 	uint32_t ip;

@@ -6,6 +6,7 @@
 #include "bridge/decommission.h"
 #include "bridge/enroll.h"
 #include "bridge/health.h"
+#include "bridge/metrics_get.h"
 #include "bridge/pki_root.h"
 #include "bridge/reply.h"
 #include "bridge/webhook.h"
@@ -41,6 +42,7 @@ const struct http_route bridge_routes[] = {
 	{"GET",    "/pki/root/{fingerprint}",     pki_root_get,       NO_BODY,  "pki_root"},
 	{"GET",    "/health",                     health_get,         NO_BODY,  "health"},
 	{"GET",    "/ready",                      ready_get,          NO_BODY,  "ready"},
+	{"GET",    "/metrics",                    metrics_get,        NO_BODY,  "metrics"},
 };
 // clang-format on
 const size_t n_bridge_routes = N_ELEMENTS(bridge_routes);

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "bridge/meters.h"
 
 enum {
 	CONCURRENCY = 32,
@@ -180,6 +181,10 @@ static void
 on_attempted(const struct why *why, void *ctx)
 {
 	struct task_entry *e = ctx;
+	// Without work nothing was called.
+	if (e->work)
+		meters_attempt(e->runner->meters, e->row.kind, why->err,
+			       clock_mono_ns() - e->began_ns);
 	e->work = NULL;
 	e->state = ENTRY_REPORTING;
 	task_entry_counts(e)->running--;
@@ -204,6 +209,7 @@ start_attempt(struct task_entry *e)
 	struct why why = {0};
 	task_entry_start(e);
 	e->state = ENTRY_RUNNING;
+	e->began_ns = clock_mono_ns();
 	task_entry_counts(e)->running++;
 	if (task_work_is_needed(&r->systems, &e->row)) {
 		why.err = task_work_start(&e->work, &r->systems, r->store, r->log, &e->row,
@@ -327,6 +333,7 @@ task_runner_new(struct task_runner **out, const struct task_runner_options *o, s
 	r->log = o->log;
 	r->store = o->store;
 	r->systems = o->systems;
+	r->meters = o->meters;
 	r->concurrency = o->concurrency ? o->concurrency : CONCURRENCY;
 	r->next_ms = INT64_MAX;
 	rng_init(&r->rng, o->seed, 0);

@@ -11,6 +11,7 @@
 
 struct task_runner;
 struct hawkbit;
+struct meters;
 struct peers_file;
 struct stepca;
 struct thingsboard;
@@ -30,8 +31,9 @@ struct task_runner_options {
 	const struct log *log; // borrowed
 	struct store *store;   // borrowed
 	struct task_systems systems;
-	unsigned concurrency; // attempts at a time per system; 0 = 32
-	uint64_t seed;	      // of the jitter
+	struct meters *meters; // borrowed; NULL = nobody counts
+	unsigned concurrency;  // attempts at a time per system; 0 = 32
+	uint64_t seed;	       // of the jitter
 };
 
 enum err ERR_MUST_CHECK task_runner_new(struct task_runner **out,

@@ -48,7 +48,8 @@ struct task_entry {
 	struct task_entry *lane_next, *lane_prev;
 	struct task_entry *next, *prev; // waiting for the system
 	struct task_work *work;		// while it runs
-	struct why why;			// how it ended
+	uint64_t began_ns;
+	struct why why; // how it ended
 	struct task_link *links;
 	UT_hash_handle hh; // by row.id
 };
@@ -58,6 +59,7 @@ struct task_runner {
 	const struct log *log;
 	struct store *store;
 	struct task_systems systems;
+	struct meters *meters;
 	unsigned concurrency;
 	struct rng rng;
 	struct task_entry *entries; // hash by id

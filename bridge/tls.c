@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/rng.h"
+#include "pki/cert.h"
 #include "pki/csr.h"
 
 enum {
@@ -193,7 +194,12 @@ read_files(struct own_tls *t, struct why *why)
 		why_prefix(why, "%s", c->tls_key_file);
 		return err;
 	}
-	err = install(t, buf_bytes(&chain), key, why);
+	AUTO(X509_free) X509 *leaf = NULL;
+	err = cert_from_pem(&leaf, buf_bytes(&chain), why);
+	if (err == ERR_OK)
+		err = install(t, buf_bytes(&chain), key, why);
+	if (err == ERR_OK)
+		err = cert_validity(&t->not_before, &t->not_after, leaf);
 	if (err != ERR_OK)
 		why_prefix(why, "%s", c->tls_cert_file);
 	return err;
@@ -276,6 +282,12 @@ struct tls_server *
 own_tls_server(const struct own_tls *t)
 {
 	return t->server;
+}
+
+int64_t
+own_tls_not_after(const struct own_tls *t)
+{
+	return t->server ? t->not_after : 0;
 }
 
 const char *

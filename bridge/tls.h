@@ -15,6 +15,8 @@ enum err ERR_MUST_CHECK own_tls_new(struct own_tls **out, struct bridge *b,
 void own_tls_free(struct own_tls *t);
 // Borrowed; NULL until it is ready.
 struct tls_server *own_tls_server(const struct own_tls *t);
+// When its certificate expires, seconds since the epoch; 0 = there is none.
+int64_t own_tls_not_after(const struct own_tls *t);
 // Why there is no identity yet; "" when there is one.
 const char *own_tls_problem(const struct own_tls *t);
 // With files: reads them anew; the old identity stays when that fails.

@@ -488,6 +488,18 @@ http_server_addr(const struct http_server *s)
 	return acceptor_addr(s->acceptor);
 }
 
+size_t
+http_server_connections(const struct http_server *s)
+{
+	return MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+size_t
+http_server_requests(const struct http_server *s)
+{
+	return s->n_requests;
+}
+
 void
 http_server_drain(struct http_server *s, void (*on_idle)(void *ctx), void *ctx)
 {

@@ -63,6 +63,9 @@ struct http_server_options {
 enum err ERR_MUST_CHECK http_server_new(struct http_server **out, uv_loop_t *loop,
 					const struct http_server_options *o, struct why *why);
 struct addr http_server_addr(const struct http_server *s);
+// Open connections, and requests that are not answered yet.
+size_t http_server_connections(const struct http_server *s);
+size_t http_server_requests(const struct http_server *s);
 // Stops listening; requests in flight are answered. on_idle comes when none is left.
 void http_server_drain(struct http_server *s, void (*on_idle)(void *ctx), void *ctx);
 // Ends all connections. Call before the loop is closed; handles close on the next loop turns.
