@@ -21,7 +21,9 @@ static const struct config_row table[] = {
 	{"BRIDGE_TLS_NAMES", CONFIG_STRING, AT(tls_names), .fallback = "localhost,127.0.0.1",
 	 .help = "Names and addresses in the bridge's own certificate, beside the host of BRIDGE_LISTEN."},
 	{"BRIDGE_DB", CONFIG_DB, AT(db_path),
-	 .help = "Where devices, certificates and open tasks are kept; default bridge.db in WG_DATA_DIR."},
+	 .help = "Where devices, certificates and open tasks are kept: a SQLite file (default bridge.db in "
+		 "WG_DATA_DIR) or postgresql://user:password@host:port/database, which several bridges may "
+		 "share. Its user makes the schema iot_bridge there."},
 	{"BRIDGE_ADMIN_TOKEN", CONFIG_SECRET, AT(admin_token),
 	 .help = "Bearer token of the admin calls (list, show and decommission devices). Unset: they answer "
 		 "404."},
@@ -116,11 +118,18 @@ env_find(const char *const *envp, const char *name)
 }
 
 // The value of a secret's NAME_FILE; NULL when there is none.
+// What is or may hold a secret can come in a file.
+static bool
+has_file(const struct config_row *row)
+{
+	return row->kind == CONFIG_SECRET || row->kind == CONFIG_DB;
+}
+
 static const char *
 env_find_file(const char *const *envp, const struct config_row *row)
 {
 	char name[64];
-	if (row->kind != CONFIG_SECRET)
+	if (!has_file(row))
 		return NULL;
 	snprintf(name, sizeof(name), "%s_FILE", row->name);
 	return env_find(envp, name);
@@ -131,9 +140,18 @@ load_secret_file(struct config *c, const struct config_row *row, const char *pat
 		 struct problems *p)
 {
 	struct why why = {0};
-	struct secret *s = (struct secret *)(void *)((char *)c + row->offset);
-	if (secret_from_file(s, path, &why) != ERR_OK)
+	SECRET_AUTO struct secret s = SECRET_NONE;
+	enum err err = secret_from_file(&s, path, &why);
+	if (err == ERR_OK)
+		err = config_row_parse(c, row, s.text, &why);
+	if (err != ERR_OK)
 		problem(p, "%s_FILE: %s", row->name, why.text);
+}
+
+static bool
+may_hold_password(const char *url)
+{
+	return strchr(url, '@') || strstr(url, "password");
 }
 
 static void
@@ -163,7 +181,7 @@ load_row(struct config *c, const struct config_row *row, const char *const *envp
 	struct why why = {0};
 	if (config_row_parse(c, row, text, &why) == ERR_OK)
 		return;
-	if (row->kind == CONFIG_SECRET)
+	if (row->kind == CONFIG_SECRET || may_hold_password(text))
 		problem(p, "%s: %s", row->name, why.text);
 	else
 		problem(p, "%s=%.200s: %s", row->name, text, why.text);
@@ -175,7 +193,7 @@ is_known(const char *name, size_t n)
 	for (size_t i = 0; i < N_ELEMENTS(table); i++) {
 		size_t known = strlen(table[i].name);
 		if (n >= known && strncmp(table[i].name, name, known) == 0 &&
-		    (n == known || (table[i].kind == CONFIG_SECRET && n == known + 5 &&
+		    (n == known || (has_file(&table[i]) && n == known + 5 &&
 				    strncmp(name + known, "_FILE", 5) == 0)))
 			return true;
 	}

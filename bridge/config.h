@@ -29,13 +29,14 @@ enum config_reenroll {
 
 // Strings are terminated and owned; NULL when unset and without default.
 struct config {
-	struct addr listen;	     // BRIDGE_LISTEN
-	char *listen_text;	     // the same as given
-	enum config_tls tls;	     // BRIDGE_TLS
-	char *tls_cert_file;	     // only with CONFIG_TLS_FILES
-	char *tls_key_file;	     // only with CONFIG_TLS_FILES
-	char *tls_names;	     // BRIDGE_TLS_NAMES, comma list
-	char *db_path;		     // BRIDGE_DB: path of the SQLite file, never NULL
+	struct addr listen;  // BRIDGE_LISTEN
+	char *listen_text;   // the same as given
+	enum config_tls tls; // BRIDGE_TLS
+	char *tls_cert_file; // only with CONFIG_TLS_FILES
+	char *tls_key_file;  // only with CONFIG_TLS_FILES
+	char *tls_names;     // BRIDGE_TLS_NAMES, comma list
+	char *db_path; // BRIDGE_DB: path of a SQLite file or postgresql://..., never NULL; may hold
+		       // a password
 	struct secret admin_token;   // BRIDGE_ADMIN_TOKEN; unset = admin API off
 	struct secret webhook_token; // BRIDGE_WEBHOOK_TOKEN; unset = no check
 

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
+#include "bridge/store.h"
 #include "bridge/wireguard.h"
 #include "wg/key.h"
 
@@ -165,13 +166,15 @@ static enum err
 parse_db(struct config *c, const struct config_row *row, const char *text, struct why *why)
 {
 	(void)row;
-	if (strncmp(text, "postgresql:", 11) == 0 || strncmp(text, "postgres:", 9) == 0)
-		return why_set(why, ERR_INPUT,
-			       "PostgreSQL is not built into this bridge yet: give the path of a "
-			       "SQLite file");
+	if (store_database_is_postgres(text)) {
+		TRY(store_database_check(text, why));
+		return set_string(&c->db_path, text, strlen(text));
+	}
 	const char *path = strncmp(text, "sqlite://", 9) == 0 ? text + 9 : text;
 	if (strstr(path, "://") || *path == '\0')
-		return why_set(why, ERR_INPUT, "must be a path or sqlite:///path of a SQLite file");
+		return why_set(why, ERR_INPUT,
+			       "must be a path or sqlite:///path of a SQLite file, or "
+			       "postgresql://user:password@host:port/database");
 	return set_string(&c->db_path, path, strlen(path));
 }
 
@@ -234,6 +237,17 @@ show_secret(struct buf *out, const struct config *c, const struct config_row *ro
 }
 
 static enum err
+show_db(struct buf *out, const struct config *c, const struct config_row *row)
+{
+	char name[STORE_NAME_BYTES];
+	(void)row;
+	if (!c->db_path || !store_database_is_postgres(c->db_path))
+		return buf_append_str(out, c->db_path ? c->db_path : "(unset)");
+	store_database_name(c->db_path, name);
+	return buf_append_str(out, name);
+}
+
+static enum err
 show_seconds(struct buf *out, const struct config *c, const struct config_row *row)
 {
 	unsigned ms = *(const unsigned *)(const void *)((const char *)c + row->offset);
@@ -269,6 +283,14 @@ fini_text(struct config *c, const struct config_row *row)
 	char **field = (char **)((char *)c + row->offset);
 	free(*field);
 	*field = NULL;
+}
+
+static void
+fini_db(struct config *c, const struct config_row *row)
+{
+	(void)row;
+	store_database_free(c->db_path);
+	c->db_path = NULL;
 }
 
 static void
@@ -310,7 +332,7 @@ static const struct kind {
 	[CONFIG_FINGERPRINT] = {"SHA-256 in hex",		  parse_fingerprint, show_text,	fini_text	 },
 	[CONFIG_ADDR] = {"address:port",		 parse_addr,	     show_text,	fini_text	 },
 	[CONFIG_TLS] = {"auto | off | files:CERT,KEY", parse_tls,	  show_tls,	    fini_tls    },
-	[CONFIG_DB] = {"path | sqlite:///path",	parse_db,	  show_text,    fini_text   },
+	[CONFIG_DB] = {"path | postgresql://...",	  parse_db,	    show_db,	     fini_db	    },
 	[CONFIG_SUBNET] = {"IPv4 network",		   parse_subnet,	 show_text,    fini_text   },
 	[CONFIG_ENDPOINT] = {"host:port",			  parse_endpoint,	  show_text,    fini_text   },
 	[CONFIG_WG_KEY] = {"base64 key",			 parse_wg_key,      show_text,	  fini_text   },

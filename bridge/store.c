@@ -14,6 +14,7 @@
 enum {
 	DEPTH_MAX = 20000,
 	BATCH_MAX = 512,
+	ATTEMPTS_MAX = 5, // of a transaction that the database asks to repeat
 };
 
 struct op_list {
@@ -101,20 +102,32 @@ is_durable(const struct store_op *op)
 	}
 }
 
-static bool
-any_is_durable(const struct store_op *op)
+static enum store_tx
+transaction_of(const struct store_op *op)
 {
-	while (op && !is_durable(op))
-		op = op->next;
-	return op != NULL;
+	if (op->kind == STORE_OP_GET || op->kind == STORE_OP_LIST)
+		return STORE_TX_READ;
+	return is_durable(op) ? STORE_TX_DURABLE : STORE_TX_RELAXED;
 }
 
-// Runs the operations in one transaction. False: nothing of it happened; why says why not.
+static enum store_tx
+transaction_for_all(const struct store_op *op)
+{
+	enum store_tx most = STORE_TX_READ;
+	for (; op; op = op->next) {
+		enum store_tx tx = transaction_of(op);
+		most = tx > most ? tx : most;
+	}
+	return most;
+}
+
+// Runs the operations in one transaction. False: nothing of it happened, or (when the connection
+// to a server broke in the commit) nobody knows; every operation may be repeated. why says why not.
 static bool
-run_together(struct store *s, struct store_op *first, struct why *why)
+run_once(struct store *s, struct store_op *first, struct why *why)
 {
 	const struct store_session *se = &s->session;
-	enum err err = se->backend->begin(se->db, any_is_durable(first), why);
+	enum err err = se->backend->begin(se->db, transaction_for_all(first), why);
 	for (struct store_op *op = first; op && err == ERR_OK; op = op->next) {
 		store_logic_run(se, op);
 		if (is_database_failure(op->answer.err)) {
@@ -128,6 +141,18 @@ run_together(struct store *s, struct store_op *first, struct why *why)
 		return true;
 	se->backend->rollback(se->db);
 	why->err = err;
+	return false;
+}
+
+static bool
+run_together(struct store *s, struct store_op *first, struct why *why)
+{
+	for (unsigned i = 0; i < ATTEMPTS_MAX; i++) {
+		if (run_once(s, first, why))
+			return true;
+		if (!s->session.backend->is_transient(s->session.db))
+			return false;
+	}
 	return false;
 }
 
@@ -274,7 +299,7 @@ static enum err
 prepare(struct store *s, const struct store_options *o, struct why *why)
 {
 	const struct store_session *se = &s->session;
-	TRY(se->backend->begin(se->db, true, why));
+	TRY(se->backend->begin(se->db, STORE_TX_DURABLE, why));
 	enum err err = store_logic_adopt_pool(se, why);
 	if (err == ERR_OK && o->import_peers)
 		err = import(s, o->import_peers, why);
@@ -314,7 +339,9 @@ store_open(struct store **out, const struct store_options *o, struct why *why)
 	struct store *s = calloc(1, sizeof(*s));
 	if (!s)
 		return ERR_NOMEM;
-	s->session = (struct store_session){.backend = &store_sqlite, .pool = o->pool};
+	bool postgres = store_database_is_postgres(o->database);
+	s->session = (struct store_session){.backend = postgres ? &store_postgres : &store_sqlite,
+					    .pool = o->pool};
 	s->loop = o->loop;
 	s->log = o->log;
 	s->now_ms = o->now_ms ? o->now_ms : wall_ms;
@@ -374,6 +401,12 @@ const struct pool *
 store_pool(const struct store *s)
 {
 	return &s->session.pool;
+}
+
+bool
+store_is_shared(const struct store *s)
+{
+	return s->session.backend->shared;
 }
 
 enum err

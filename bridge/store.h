@@ -144,7 +144,7 @@ struct store;
 struct store_options {
 	uv_loop_t *loop;
 	const struct log *log; // borrowed
-	const char *database;  // "sqlite:/path/file" or a plain path
+	const char *database;  // path of a SQLite file or postgresql://...; borrowed while opening
 	struct pool pool;
 	const char
 		*import_peers; // a cdm_peers.json to take over when the store is empty; NULL = none
@@ -152,10 +152,20 @@ struct store_options {
 	void *now_ctx;
 };
 
+// Which database a text of BRIDGE_DB names: postgresql:// and postgres://, else a file of SQLite.
+bool store_database_is_postgres(const char *database);
+// ERR_INPUT with why, without a word of the text, when it is no URL that libpq takes.
+enum err ERR_MUST_CHECK store_database_check(const char *database, struct why *why);
+enum { STORE_NAME_BYTES = 256 };
+// The text for messages: without password, cut to size.
+void store_database_name(const char *database, char out[static STORE_NAME_BYTES]);
+// Wipes and frees a copy. NULL is accepted.
+void store_database_free(char *database);
+
 // Opens or creates the database, upgrades its schema, checks that every address in use fits the
 // pool, starts the store thread. Blocks: for the start of the program. ERR_IO: cannot be opened, is
-// corrupt, is in use by another bridge; ERR_CONFLICT: addresses in use lie outside the pool;
-// ERR_INPUT: the file to import is not usable.
+// corrupt, cannot be reached, is a file in use by another bridge; ERR_CONFLICT: addresses in use
+// lie outside the pool; ERR_INPUT: the file to import is not usable.
 enum err ERR_MUST_CHECK store_open(struct store **out, const struct store_options *o,
 				   struct why *why);
 // Finishes what is queued, then stops. Callbacks still owed are called with ERR_CANCELLED from
@@ -167,6 +177,8 @@ void store_on_due(struct store *s, void (*fn)(void *ctx), void *ctx);
 // Operations queued or running.
 size_t store_depth(const struct store *s);
 const struct pool *store_pool(const struct store *s);
+// Other bridges may change it too.
+bool store_is_shared(const struct store *s);
 
 // --- enrollment ---
 // The device's row with an address, made if needed: the same address at every call of one life. A

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seam between what the store does (store_logic.c) and where it keeps it (store_sqlite.c): a
-// table of small synchronous functions on rows, called by the store thread inside a transaction.
-// Not for the rest of the bridge. Every function returns ERR_IO with why when the database fails.
+// The seam between what the store does (store_logic.c) and where it keeps it (store_sqlite.c,
+// store_postgres.c): a table of small synchronous functions on rows, called by the store thread
+// inside a transaction. Not for the rest of the bridge. Every function returns ERR_IO with why when
+// the database fails.
 #pragma once
 
 #include "bridge/store.h"
@@ -25,14 +26,25 @@ struct address_range {
 
 struct store_db; // a backend's own
 
+// What a transaction is for.
+enum store_tx {
+	STORE_TX_READ, // nothing is written
+	// Survives the end of the process, and a power cut together with the next durable one.
+	STORE_TX_RELAXED,
+	STORE_TX_DURABLE, // survives a power cut
+};
+
 struct store_backend {
+	// Other bridges may work on the same database at the same time.
+	bool shared;
 	enum err (*open)(struct store_db **out, const struct store_options *o, struct why *why);
 	void (*close)(struct store_db *db);
-	// durable: the commit must survive a power cut. Otherwise it survives the end of the
-	// process, and becomes durable with the next commit that is.
-	enum err (*begin)(struct store_db *db, bool durable, struct why *why);
+	// What is written until the commit is seen by nobody, and nobody else writes meanwhile.
+	enum err (*begin)(struct store_db *db, enum store_tx tx, struct why *why);
 	enum err (*commit)(struct store_db *db, struct why *why);
 	void (*rollback)(struct store_db *db);
+	// After a failure: the same transaction may well succeed when it is run again at once.
+	bool (*is_transient)(const struct store_db *db);
 
 	// A value by name; "" when it was never put.
 	enum err (*meta_get)(struct store_db *db, const char *key, char *out, size_t size,
@@ -78,7 +90,7 @@ struct store_backend {
 	// The one row of (device, generation, kind). ERR_NOT_FOUND.
 	enum err (*task_find)(struct store_db *db, const char *device, uint32_t generation,
 			      enum task_kind kind, struct task_row *out, struct why *why);
-	// Inserts when row->id is 0 and sets it. claimed_ms: until when this process has it; 0 =
+	// Inserts when row->id is 0 and sets it. claimed_ms: until when this bridge has it; 0 =
 	// nobody.
 	enum err (*task_put)(struct store_db *db, struct task_row *row, int64_t claimed_ms,
 			     struct why *why);
@@ -88,7 +100,8 @@ struct store_backend {
 	enum err (*tasks_due)(struct store_db *db, int64_t now_ms, size_t limit,
 			      struct store_rows_tasks *out, struct why *why);
 	enum err (*task_claim)(struct store_db *db, uint64_t id, int64_t until_ms, struct why *why);
-	// When the next unclaimed open task falls due; INT64_MAX = none.
+	// When the next open task that this bridge has not claimed falls due, or another one's
+	// claim on it ends; INT64_MAX = none.
 	enum err (*task_next)(struct store_db *db, int64_t *next_ms, struct why *why);
 
 	// See store_scan_peers; from any thread.
@@ -96,6 +109,16 @@ struct store_backend {
 };
 
 extern const struct store_backend store_sqlite;
+extern const struct store_backend store_postgres;
+
+// What both databases select, in the order in which their readers expect it.
+#define DEVICE_COLUMNS                                                                             \
+	"id, state, generation, wg_ip, wg_public_key, device_type, created_ms, updated_ms, "       \
+	"enrolled_ms, provisioned_ms, decommissioned_ms"
+#define TASK_SELECT                                                                                  \
+	"SELECT t.id, t.device, t.generation, t.kind, t.status, t.revision, t.attempts, t.next_ms, " \
+	"t.give_up, t.payload, t.last_error, d.wg_ip, d.wg_public_key, d.device_type "               \
+	"FROM task t LEFT JOIN device d ON d.id = t.device "
 
 // One queued operation: what is asked, and the answer while it is made.
 enum store_op_kind {

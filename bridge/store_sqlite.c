@@ -129,8 +129,9 @@ sqlite_column_str(sqlite3_stmt *st, int i, char *out, size_t size)
 // --- transactions ---
 
 static enum err
-begin(struct store_db *db, bool durable, struct why *why)
+begin(struct store_db *db, enum store_tx tx, struct why *why)
 {
+	bool durable = tx == STORE_TX_DURABLE;
 	if (db->relaxed == durable) { // not to be changed inside a transaction
 		enum sql sync = durable ? SQL_SYNC_FULL : SQL_SYNC_NORMAL;
 		TRY(sqlite_run(db, sqlite_statement(db, sync), why));
@@ -153,6 +154,14 @@ rollback(struct store_db *db)
 		enum err ignored = sqlite_run(db, sqlite_statement(db, SQL_ROLLBACK), NULL);
 		(void)ignored;
 	}
+}
+
+// The lock file keeps others out, and SQLite has waited by itself where waiting helps.
+static bool
+is_transient(const struct store_db *db)
+{
+	(void)db;
+	return false;
 }
 
 // --- meta and ranges ---
@@ -421,6 +430,7 @@ const struct store_backend store_sqlite = {
 	.begin = begin,
 	.commit = commit,
 	.rollback = rollback,
+	.is_transient = is_transient,
 	.meta_get = meta_get,
 	.meta_put = meta_put,
 	.device_get = sqlite_device_get,

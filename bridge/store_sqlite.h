@@ -6,14 +6,6 @@
 
 #include "bridge/store_backend.h"
 
-#define DEVICE_COLUMNS                                                                             \
-	"id, state, generation, wg_ip, wg_public_key, device_type, created_ms, updated_ms, "       \
-	"enrolled_ms, provisioned_ms, decommissioned_ms"
-#define TASK_SELECT                                                                                  \
-	"SELECT t.id, t.device, t.generation, t.kind, t.status, t.revision, t.attempts, t.next_ms, " \
-	"t.give_up, t.payload, t.last_error, d.wg_ip, d.wg_public_key, d.device_type "               \
-	"FROM task t LEFT JOIN device d ON d.id = t.device "
-
 // Every statement, prepared once at open.
 #define SQL_TABLE(X)                                                                               \
 	X(BEGIN, "BEGIN IMMEDIATE")                                                                \

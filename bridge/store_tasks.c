@@ -10,6 +10,8 @@ enum {
 	// Long enough for any attempt; when several bridges share a database, the work of one that
 	// died is taken over after it.
 	LEASE_MS = 120000,
+	// When several bridges share a database: how often each looks for work that others left.
+	LOOK_AROUND_MS = 30000,
 };
 
 static const enum task_kind steps[] = {TASK_REVOKE, TASK_DELETE_TB_DEVICE, TASK_DELETE_TARGET,
@@ -384,5 +386,8 @@ store_tasks_claim(const struct store_session *s, struct store_op *op)
 		op->answer.next_ms = s->now_ms;
 		return ERR_OK;
 	}
-	return s->backend->task_next(s->db, &op->answer.next_ms, why);
+	TRY(s->backend->task_next(s->db, &op->answer.next_ms, why));
+	if (s->backend->shared && op->answer.next_ms > s->now_ms + LOOK_AROUND_MS)
+		op->answer.next_ms = s->now_ms + LOOK_AROUND_MS;
+	return ERR_OK;
 }

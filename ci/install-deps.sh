@@ -7,10 +7,10 @@ set -eu
 
 build="build-essential cmake ninja-build pkg-config git ca-certificates
   libssl-dev libcurl4-openssl-dev libmosquitto-dev libmicrohttpd-dev libjansson-dev libuv1-dev
-  libfyaml-dev libsqlite3-dev uthash-dev libcriterion-dev"
+  libfyaml-dev libsqlite3-dev libpq-dev uthash-dev libcriterion-dev"
 peers="curl openssl mosquitto-clients wireguard-tools jq
   golang-go golang-github-smallstep-certificates-dev
-  wireguard-go iproute2 iputils-ping"
+  postgresql wireguard-go iproute2 iputils-ping"
 tools="clang clang-format clang-tidy libclang-rt-14-dev valgrind"
 
 packages=$build

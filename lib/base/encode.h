@@ -29,3 +29,7 @@ enum err ERR_MUST_CHECK base64url_decode(struct buf *out, struct bytes text);
 enum err ERR_MUST_CHECK percent_decode(char *text);
 // Appends text with everything but the unreserved characters of RFC 3986 section 2.3 escaped.
 enum err ERR_MUST_CHECK percent_encode(struct buf *out, const char *text);
+
+// Length of the valid UTF-8 sequence of two bytes or more at p, 0 when there is none there
+// (RFC 3629 section 4).
+size_t utf8_length(const uint8_t *p, size_t n);

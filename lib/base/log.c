@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/encode.h"
 
 enum { LINE_MAX_BYTES = 64 * 1024 };
 
@@ -38,37 +39,6 @@ log_level_parse(enum log_level *out, const char *name)
 		}
 	}
 	return ERR_INPUT;
-}
-
-// Length of the valid UTF-8 sequence at p, 0 when there is none (RFC 3629 section 4).
-static size_t
-utf8_length(const uint8_t *p, size_t n)
-{
-	static const struct {
-		uint8_t lead_min, lead_max, second_min, second_max;
-		size_t len;
-	} forms[] = {
-		{0xc2, 0xdf, 0x80, 0xbf, 2},
-		     {0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{0xe1, 0xec, 0x80, 0xbf, 3},
-		     {0xed, 0xed, 0x80, 0x9f, 3},
-		{0xee, 0xef, 0x80, 0xbf, 3},
-		     {0xf0, 0xf0, 0x90, 0xbf, 4},
-		{0xf1, 0xf3, 0x80, 0xbf, 4},
-		     {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	for (size_t i = 0; i < N_ELEMENTS(forms); i++) {
-		if (p[0] < forms[i].lead_min || p[0] > forms[i].lead_max)
-			continue;
-		if (n < forms[i].len || p[1] < forms[i].second_min || p[1] > forms[i].second_max)
-			return 0;
-		for (size_t k = 2; k < forms[i].len; k++) {
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		}
-		return forms[i].len;
-	}
-	return 0;
 }
 
 static enum err

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <ftw.h>
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -14,6 +15,42 @@ virtual_now(void *ctx)
 	return ((struct fixture *)ctx)->now_ms;
 }
 
+const char *
+fx_postgres(struct fixture *fx, bool server, const char *sql)
+{
+	static char value[256];
+	char url[PATH_MAX];
+	snprintf(url, sizeof(url), "%.200spostgres", getenv("TEST_POSTGRES"));
+	PGconn *conn = PQconnectdb(server ? url : fx->database);
+	cr_assert(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
+	PGresult *res = PQexec(conn, sql);
+	ExecStatusType status = PQresultStatus(res);
+	cr_assert(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql,
+		  PQerrorMessage(conn));
+	snprintf(value, sizeof(value), "%s", PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
+	PQclear(res);
+	PQfinish(conn);
+	return value;
+}
+
+static void
+create_database(struct fixture *fx, const char *url)
+{
+	char sql[64];
+	snprintf(fx->server_database, sizeof(fx->server_database), "t%d", (int)getpid());
+	snprintf(fx->database, sizeof(fx->database), "%.200s%s", url, fx->server_database);
+	snprintf(sql, sizeof(sql), "CREATE DATABASE %s", fx->server_database);
+	fx_postgres(fx, true, sql);
+}
+
+static void
+drop_database(struct fixture *fx)
+{
+	char sql[64];
+	snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", fx->server_database);
+	fx_postgres(fx, true, sql);
+}
+
 void
 fx_init(struct fixture *fx, const char *subnet)
 {
@@ -21,6 +58,9 @@ fx_init(struct fixture *fx, const char *subnet)
 	snprintf(fx->folder, sizeof(fx->folder), "/tmp/bridge-store-XXXXXX");
 	cr_assert(mkdtemp(fx->folder) != NULL);
 	snprintf(fx->database, sizeof(fx->database), "%.100s/bridge.db", fx->folder);
+	const char *server = getenv("TEST_POSTGRES");
+	if (server)
+		create_database(fx, server);
 	cr_assert(uv_loop_init(&fx->loop) == 0);
 }
 
@@ -80,6 +120,8 @@ fx_fini(struct fixture *fx)
 	if (fx->store)
 		fx_close(fx);
 	cr_assert(uv_loop_close(&fx->loop) == 0);
+	if (fx->server_database[0])
+		drop_database(fx);
 	nftw(fx->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A store on a temporary file, a virtual clock, and operations that wait for their answer.
+// A store, a virtual clock, and operations that wait for their answer. The store is on a temporary
+// file, or on a database of its own at the server that TEST_POSTGRES names (with_postgres.sh).
 #pragma once
 
 #include <limits.h>
@@ -35,8 +36,13 @@ struct fixture {
 	int64_t now_ms;
 	bool wall_clock; // instead of now_ms
 	int due_calls;
+	char server_database[32]; // at the PostgreSQL server; "" = the store is a file
 	struct result r; // of the last operation
 };
+
+// Runs SQL at the server behind fx->database, or with `server` in its own database "postgres".
+// Gives the first value of the answer, "" when there is none.
+const char *fx_postgres(struct fixture *fx, bool server, const char *sql);
 
 // The subnet is kept by reference. The store is not opened yet.
 void fx_init(struct fixture *fx, const char *subnet);

@@ -79,7 +79,8 @@ Test(config, bad_values_are_refused_by_name)
 		{"BRIDGE_LISTEN=nowhere",		  "BRIDGE_LISTEN=nowhere"		 },
 		{"BRIDGE_TLS=on",			  "auto, off or files:"	       },
 		{"BRIDGE_TLS=files:a.pem",		   "files:CERT,KEY"			   },
-		{"BRIDGE_DB=postgresql://db/bridge",	     "not built into this bridge yet"    },
+		{"BRIDGE_DB=postgresql://db/x?colour=1",	 "BRIDGE_DB=postgresql://db/x"	      },
+		{"BRIDGE_DB_FILE=/no/such/file",		 "BRIDGE_DB_FILE: "		   },
 		{"BRIDGE_DB=mysql://db",			 "BRIDGE_DB=mysql://db"	       },
 		{"WG_SERVER=/run/wg0.sock",		    "must be one of uapi:/path"	       },
 		{"WG_SERVER=uapi:wg0",		       "must be uapi:/path"		   },
@@ -102,6 +103,44 @@ Test(config, bad_values_are_refused_by_name)
 		buf_clear(&problems);
 		cr_expect(eq(sz, config_load(&config, env, &problems), 1), "%s", rows[i].entry);
 		cr_expect(strstr(said(), rows[i].words) != NULL, "%s: %s", rows[i].entry, said());
+		config_fini(&config);
+	}
+}
+
+static const char *
+shown(void)
+{
+	static char text[8192];
+	FILE *f = tmpfile();
+	cr_assert(f != NULL);
+	config_print_values(f, &config);
+	rewind(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	return text;
+}
+
+Test(config, the_password_of_the_database_is_never_shown)
+{
+	const char *env[] = {RUNBOOK, "BRIDGE_DB=postgresql://bridge:geheim@db:6432/iot", NULL};
+	cr_assert(eq(sz, config_load(&config, env, &problems), 0), "%s", said());
+	cr_expect_str_eq(config.db_path, "postgresql://bridge:geheim@db:6432/iot");
+	cr_expect(strstr(shown(), "BRIDGE_DB=postgresql://bridge@db:6432/iot\n") != NULL, "%s",
+		  shown());
+	cr_expect(strstr(shown(), "geheim") == NULL);
+	config_fini(&config);
+	static const char *const bad[] = {
+		"BRIDGE_DB=postgresql://bridge:ge%heim@db/iot",
+		"BRIDGE_DB=postgresql://bridge:geheim@db/iot?sslmod=require",
+		"BRIDGE_DB=postgre://bridge:geheim@db/iot",
+		"BRIDGE_DB=postgresql://db/iot?password=geheim&colour=1",
+	};
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+		const char *broken[] = {RUNBOOK, bad[i], NULL};
+		buf_clear(&problems);
+		cr_expect(eq(sz, config_load(&config, broken, &problems), 1), "%s", bad[i]);
+		cr_expect(strstr(said(), "BRIDGE_DB: ") != NULL, "%s", said());
+		cr_expect(strstr(said(), "heim") == NULL, "%s", said());
 		config_fini(&config);
 	}
 }
