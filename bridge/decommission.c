@@ -110,8 +110,7 @@ fail(struct call *c, const struct why *why)
 	} else if (why->err == ERR_CANCELLED || why->err == ERR_EXHAUSTED) {
 		reply_problem(c->req, PROBLEM_OVERLOADED, why->text, c->id);
 	} else {
-		http_reply_header(c->req, "Retry-After", "5");
-		http_reply_problem(c->req, 503, "store-failed", why->text, c->id);
+		reply_problem(c->req, PROBLEM_STORE_FAILED, why->text, c->id);
 	}
 	call_free(c);
 }

@@ -210,6 +210,5 @@ metrics_get(struct http_req *req, void *ctx)
 	if (metrics_end(&w) == ERR_OK)
 		http_reply(req, 200, METRICS_CONTENT_TYPE, buf_bytes(&out));
 	else
-		http_reply_problem(req, 500, problem_kind(PROBLEM_INTERNAL),
-				   "the metrics could not be written", NULL);
+		reply_problem(req, PROBLEM_INTERNAL, "the metrics could not be written", NULL);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the bridge says no: every problem that contracts/bridge.md knows, in one table.
+// How the bridge says no: every problem that contracts/bridge.md knows, in one table. Some of them
+// are said by the HTTP server (net/http_server.h) before a handler sees the request.
 #pragma once
 
 #include "net/http_server.h"
@@ -8,10 +9,13 @@
 // id, kind in "urn:provsim:<kind>", status, Retry-After in seconds (0 = none)
 #define PROBLEM_TABLE(X)                                                                           \
 	X(BAD_JSON, "bad-json", 400, 0)                                                            \
+	X(BAD_PATH, "bad-path", 400, 0)                                                            \
 	X(UNAUTHORIZED, "unauthorized", 401, 0)                                                    \
 	X(NOT_ALLOWED, "not-allowed", 403, 0)                                                      \
 	X(NOT_FOUND, "not-found", 404, 0)                                                          \
+	X(METHOD_NOT_ALLOWED, "method-not-allowed", 405, 0)                                        \
 	X(ENROLL_IN_PROGRESS, "enroll-in-progress", 409, 5)                                        \
+	X(TOO_LARGE, "too-large", 413, 0)                                                          \
 	X(MEDIA_TYPE, "media-type", 415, 0)                                                        \
 	X(INVALID_DEVICE_ID, "invalid-device-id", 422, 0)                                          \
 	X(INVALID_CSR, "invalid-csr", 422, 0)                                                      \
@@ -19,7 +23,10 @@
 	X(INVALID_WG_KEY, "invalid-wg-key", 422, 0)                                                \
 	X(RATE_LIMITED, "rate-limited", 429, 1)                                                    \
 	X(INTERNAL, "internal", 500, 0)                                                            \
+	X(UPSTREAM_REFUSED, "upstream-refused", 502, 0)                                            \
 	X(CA_REFUSED, "ca-refused", 502, 0)                                                        \
+	X(UPSTREAM_UNREACHABLE, "upstream-unreachable", 503, 5)                                    \
+	X(STORE_FAILED, "store-failed", 503, 5)                                                    \
 	X(CA_UNREACHABLE, "ca-unreachable", 503, 5)                                                \
 	X(CA_ERROR, "ca-error", 503, 5)                                                            \
 	X(WG_SUBNET_EXHAUSTED, "wg-subnet-exhausted", 503, 60)                                     \

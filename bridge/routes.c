@@ -7,6 +7,7 @@
 #include "bridge/enroll.h"
 #include "bridge/health.h"
 #include "bridge/metrics_get.h"
+#include "bridge/openapi.h"
 #include "bridge/pki_root.h"
 #include "bridge/reply.h"
 #include "bridge/webhook.h"
@@ -43,6 +44,7 @@ const struct http_route bridge_routes[] = {
 	{"GET",    "/health",                     health_get,         NO_BODY,  "health"},
 	{"GET",    "/ready",                      ready_get,          NO_BODY,  "ready"},
 	{"GET",    "/metrics",                    metrics_get,        NO_BODY,  "metrics"},
+	{"GET",    "/openapi.json",               openapi_get,        NO_BODY,  "openapi"},
 };
 // clang-format on
 const size_t n_bridge_routes = N_ELEMENTS(bridge_routes);

@@ -95,7 +95,7 @@ reply_failure(struct http_req *req, const struct why *why, const char *device)
 	case ERR_NOT_FOUND:
 	case ERR_CONFLICT:
 	case ERR_INPUT:
-		http_reply_problem(req, 502, "upstream-refused", why->text, device);
+		reply_problem(req, PROBLEM_UPSTREAM_REFUSED, why->text, device);
 		break;
 	case ERR_EXHAUSTED:
 	case ERR_CANCELLED:
@@ -104,12 +104,10 @@ reply_failure(struct http_req *req, const struct why *why, const char *device)
 	case ERR_IO:
 	case ERR_NOMEM:
 	case ERR_INTERNAL:
-		http_reply_header(req, "Retry-After", "5");
-		http_reply_problem(req, 503, "store-failed", why->text, device);
+		reply_problem(req, PROBLEM_STORE_FAILED, why->text, device);
 		break;
 	default:
-		http_reply_header(req, "Retry-After", "5");
-		http_reply_problem(req, 503, "upstream-unreachable", why->text, device);
+		reply_problem(req, PROBLEM_UPSTREAM_UNREACHABLE, why->text, device);
 		break;
 	}
 }
