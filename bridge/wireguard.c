@@ -6,9 +6,10 @@
 
 static const struct wireguard_backend *const backends[] = {
 	&wireguard_uapi,
+	&wireguard_file,
 };
 
-const char wireguard_server_forms[] = "uapi:/path";
+const char wireguard_server_forms[] = "uapi:/path | file:/path";
 
 static const struct wireguard_backend *
 find_backend(const char *server, const char **where)
