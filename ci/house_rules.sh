@@ -15,11 +15,12 @@ list() {
 
 check_headers() {
 	cc=${CC:-cc}
-	export cc
+	libpq=$(pkg-config --cflags-only-I libpq)
+	export cc libpq
 	list -name '*.h' | xargs -P 2 -I {} sh -c '
 		if ! out=$("$cc" -std=gnu17 -D_GNU_SOURCE -DPROVSIM_VERSION=\"0\" -DTEST_DATA_DIR=\".\" \
 			-fsyntax-only -Wall -Wextra -Werror -Ilib -Imocks -I. -Iscenarios -Isimdevice \
-			-I"$(dirname "$1")" -include "$1" -x c /dev/null 2>&1); then
+			$libpq -I"$(dirname "$1")" -include "$1" -x c /dev/null 2>&1); then
 			printf "%s:1: does not compile alone:\n%s\n" "${1#./}" "$out"
 			exit 1
 		fi' sh {}

@@ -16,10 +16,11 @@ function(house_program name)
   install(TARGETS ${name} RUNTIME)
 endfunction()
 
-# house_test(dotted.name SOURCES a.c ... [DEPS target ...]): one Criterion program, one ctest.
+# house_test(dotted.name SOURCES a.c ... [DEPS target ...] [RUNNER script]): one Criterion program, one
+# ctest. The runner starts the program given to it, or exits with 77 when what it needs is missing.
 # Criterion swallows LeakSanitizer's exit code unless it aborts, hence abort_on_error.
 function(house_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "RUNNER" "SOURCES;DEPS" ${ARGN})
   string(REPLACE "." "_" target "test_${name}")
   add_executable(${target} ${ARG_SOURCES})
   target_link_libraries(${target} PRIVATE house PkgConfig::CRITERION ${ARG_DEPS})
@@ -29,7 +30,7 @@ function(house_test name)
     COMPILE_OPTIONS "-Wno-conversion;-Wno-write-strings;-Wno-cast-qual")
   target_compile_definitions(${target} PRIVATE TEST_DATA_DIR="${CMAKE_SOURCE_DIR}/tests/data")
   set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  add_test(NAME ${name} COMMAND ${target})
-  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120
+  add_test(NAME ${name} COMMAND ${ARG_RUNNER} $<TARGET_FILE:${target}>)
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120 SKIP_RETURN_CODE 77
     ENVIRONMENT "ASAN_OPTIONS=abort_on_error=1:detect_leaks=1;UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1")
 endfunction()

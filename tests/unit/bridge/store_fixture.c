@@ -15,6 +15,13 @@ virtual_now(void *ctx)
 	return ((struct fixture *)ctx)->now_ms;
 }
 
+static void
+ignore_notice(void *ctx, const char *message)
+{
+	(void)ctx;
+	(void)message;
+}
+
 const char *
 fx_postgres(struct fixture *fx, bool server, const char *sql)
 {
@@ -23,6 +30,7 @@ fx_postgres(struct fixture *fx, bool server, const char *sql)
 	snprintf(url, sizeof(url), "%.200spostgres", getenv("TEST_POSTGRES"));
 	PGconn *conn = PQconnectdb(server ? url : fx->database);
 	cr_assert(PQstatus(conn) == CONNECTION_OK, "%s", PQerrorMessage(conn));
+	PQsetNoticeProcessor(conn, ignore_notice, NULL);
 	PGresult *res = PQexec(conn, sql);
 	ExecStatusType status = PQresultStatus(res);
 	cr_assert(status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK, "%s: %s", sql,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Devices, addresses and certificates, on real files.
+// Devices, addresses and certificates, on a real database.
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +78,29 @@ Test(store_pool, full_pool_is_told_and_a_freed_address_is_used_again)
 	cr_assert(fx_reserve(&fx, "later") == ERR_OK);
 	cr_expect_str_eq(fx_ip(&fx), "10.8.0.5");
 	cr_expect(fx_reserve(&fx, "latest") == ERR_EXHAUSTED);
+}
+
+Test(store_pool, the_narrowest_and_the_widest_subnet_work)
+{
+	static const struct {
+		const char *subnet, *first, *last;
+	} rows[] = {
+		{"10.8.0.4/30", "10.8.0.6",  "10.8.0.6" },
+		{"10.0.0.0/8",  "10.0.0.2",  "10.0.0.3" },
+		{"192.0.0.0/8", "192.0.0.2", "192.0.0.3"},
+	};
+	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+		bool one = strcmp(rows[i].first, rows[i].last) == 0;
+		fx_init(&fx, rows[i].subnet);
+		fx_must_open(&fx);
+		cr_assert(fx_reserve(&fx, "dev-1") == ERR_OK);
+		cr_expect_str_eq(fx_ip(&fx), rows[i].first);
+		cr_expect(fx_reserve(&fx, "dev-2") == (one ? ERR_EXHAUSTED : ERR_OK));
+		if (!one)
+			cr_expect_str_eq(fx_ip(&fx), rows[i].last);
+		if (i + 1 < N_ELEMENTS(rows))
+			fx_fini(&fx);
+	}
 }
 
 // The ranges against a plain array of flags: any order of enrolling, decommissioning and restarts.
