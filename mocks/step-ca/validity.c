@@ -218,7 +218,7 @@ parse_duration(struct go_time *out, const char *text)
 	total = negative ? -total : total;
 	int64_t ns = (total % NS + NS) % NS;
 	// A distance of zero counts as absent, as in step-ca.
-	*out = total ? (struct go_time){GO_TIME_RELATIVE, (total - ns) / NS, ns}
+	*out = total ? (struct go_time){GO_TIME_RELATIVE, total / NS - (total % NS < 0), ns}
 		     : (struct go_time){0};
 	return true;
 }
