@@ -81,7 +81,8 @@ read_gson(struct bytes text)
 					 JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
 	enum err err = gson_parse(&lenient, text);
 	FUZZ_CHECK((lenient != NULL) == !err);
-	if (strict && text.n < DEPTH_MAX)
+	// jansson takes a NUL behind the document for its end.
+	if (strict && text.n < DEPTH_MAX && !memchr(text.p, '\0', text.n))
 		FUZZ_CHECK(!err && json_equal(strict, lenient));
 	json_decref(lenient);
 }
