@@ -10,6 +10,7 @@
 #define PROBLEM_TABLE(X)                                                                           \
 	X(BAD_JSON, "bad-json", 400, 0)                                                            \
 	X(BAD_PATH, "bad-path", 400, 0)                                                            \
+	X(BAD_FRAMING, "bad-framing", 400, 0)                                                      \
 	X(UNAUTHORIZED, "unauthorized", 401, 0)                                                    \
 	X(NOT_ALLOWED, "not-allowed", 403, 0)                                                      \
 	X(NOT_FOUND, "not-found", 404, 0)                                                          \

@@ -31,6 +31,8 @@ struct http_req {
 	bool suspended;
 	bool in_handler; // inside MHD's callback: reply by returning, not by resuming
 	bool too_large;
+	bool bad_framing; // where the body ends is open to dispute
+	size_t discarded; // of a body that is too large
 	bool chunked;
 	bool reset;
 	const char *method;
@@ -55,6 +57,15 @@ struct tls_connection {
 	int mhd_fd; // its number at birth; MHD may have closed it since
 };
 
+// One connection of MHD's, known by its socket context.
+struct http_connection {
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	struct http_connection *prev, *next; // of server->owing
+	bool owes;			     // it is in that list
+	uint64_t since_ns;
+};
+
 struct http_server {
 	struct http_server_options o;
 	uv_loop_t *loop;
@@ -63,6 +74,9 @@ struct http_server {
 	uv_poll_t poll;
 	uv_timer_t timer;
 	uv_idle_t kick;
+	uv_timer_t deadline;
+	struct http_connection *owing; // wait for a request or are in the midst of one
+	uint64_t request_deadline_ms;  // how long they may
 	int open_handles;
 	struct http_req *requests;
 	size_t n_requests;
@@ -77,5 +91,17 @@ struct http_server {
 // The state moved: hand the reply to MHD now or wake the connection.
 void http_server_proceed(struct http_req *req);
 void http_server_kick(struct http_server *s);
+// A request of this connection is awaited from now on; it is complete (or will never be). NULL is
+// fine.
+void http_deadline_begin(struct http_connection *c);
+void http_deadline_end(struct http_connection *c);
+struct http_connection *http_connection_of(struct MHD_Connection *connection);
+// MHD_NotifyConnectionCallback.
+void http_connection_notify(void *cls, struct MHD_Connection *connection, void **context,
+			    enum MHD_ConnectionNotificationCode code);
+// Sees from the head alone that the body is too large or its length open to dispute.
+void http_body_look_at_head(struct http_req *req);
+// A piece of the body, as on_access gets it; MHD_NO ends the connection.
+enum MHD_Result http_body_take(struct http_req *req, const char *upload, size_t *upload_size);
 // Answers that no route was found, or not with this method, or too much was sent.
 void http_reply_unmatched(struct http_req *req);

@@ -261,7 +261,10 @@ void
 http_reply_unmatched(struct http_req *req)
 {
 	const struct http_server_options *o = &req->server->o;
-	if (req->too_large)
+	if (req->bad_framing)
+		http_reply_problem(req, 400, "bad-framing",
+				   "the request has several lengths, or a length beside chunks", NULL);
+	else if (req->too_large)
 		reply_too_large(req);
 	else if (req->match.bad_escape)
 		http_reply_problem(req, 400, "bad-path", "the path is not valid percent-encoding",

@@ -22,6 +22,7 @@ enum {
 	REQUEST_ID_MAX = 64,
 	DEFAULT_IDLE_S = 15,
 	DEFAULT_CONNECTIONS = 10000,
+	DEFAULT_REQUEST_MS = 30000,
 };
 
 static void run_mhd(struct http_server *s);
@@ -151,14 +152,6 @@ req_free(struct http_req *req)
 	}
 }
 
-static bool
-announces_too_much(struct http_req *req)
-{
-	const char *text = http_req_header(req, "Content-Length");
-	unsigned long long n = text ? strtoull(text, NULL, 10) : 0;
-	return n > req->body.max;
-}
-
 static enum MHD_Result
 queue_reply(struct http_req *req)
 {
@@ -178,7 +171,7 @@ queue_reply(struct http_req *req)
 		MHD_add_response_header(response, "X-Request-Id", req->id);
 	if (req->chunked)
 		MHD_add_response_header(response, "Transfer-Encoding", "chunked");
-	if (req->server->on_idle)
+	if (req->server->on_idle || req->bad_framing)
 		MHD_add_response_header(response, "Connection", "close");
 	enum MHD_Result result =
 		MHD_queue_response(req->connection, (unsigned)req->reply_status, response);
@@ -252,7 +245,7 @@ http_req_dispatch(struct http_req *req)
 {
 	if (req->state != HTTP_REQ_WAITING)
 		return;
-	if (!req->match.route || req->match.bad_escape || req->too_large)
+	if (!req->match.route || req->match.bad_escape || req->too_large || req->bad_framing)
 		http_reply_unmatched(req);
 	else
 		req->match.route->handler(req, req->server->o.ctx);
@@ -262,6 +255,7 @@ static enum MHD_Result
 complete(struct http_req *req)
 {
 	const struct http_server_options *o = &req->server->o;
+	http_deadline_end(http_connection_of(req->connection));
 	req->state = HTTP_REQ_WAITING;
 	req->in_handler = true;
 	if (!o->before || !o->before(req, o->ctx))
@@ -283,18 +277,13 @@ on_access(void *cls, struct MHD_Connection *connection, const char *url, const c
 		*con_cls = req;
 		// Answering before the body is read makes MHD close afterwards: a huge body is
 		// never taken.
-		if (announces_too_much(req)) {
-			req->too_large = true;
+		http_body_look_at_head(req);
+		if (req->bad_framing || req->too_large)
 			return complete(req);
-		}
 		return MHD_YES;
 	}
 	if (*upload_size) {
-		if (req->state == HTTP_REQ_READING && !req->too_large &&
-		    buf_append(&req->body, upload, *upload_size) != ERR_OK)
-			req->too_large = true;
-		*upload_size = 0;
-		return MHD_YES;
+		return http_body_take(req, upload, upload_size);
 	}
 	return req->state == HTTP_REQ_READING ? complete(req) : outcome(req);
 }
@@ -305,10 +294,10 @@ on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 {
 	struct http_server *s = cls;
 	struct http_req *req = *con_cls;
-	(void)connection;
 	if (!req)
 		return;
 	*con_cls = NULL;
+	http_deadline_begin(http_connection_of(connection));
 	bool sent = code == MHD_REQUEST_TERMINATED_COMPLETED_OK;
 	if (s->o.on_finish)
 		s->o.on_finish(req, sent ? req->reply_status : 0, s->o.ctx);
@@ -420,8 +409,9 @@ start_mhd(struct http_server *s)
 		0, NULL, NULL, on_access, s, MHD_OPTION_CONNECTION_LIMIT, s->o.connection_limit,
 		MHD_OPTION_CONNECTION_TIMEOUT, s->o.idle_timeout_s,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_UNESCAPE_CALLBACK,
-		keep_escapes, s, MHD_OPTION_END);
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_NOTIFY_CONNECTION,
+		http_connection_notify, s, MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, s,
+		MHD_OPTION_END);
 }
 
 static void
@@ -443,10 +433,12 @@ watch_mhd(struct http_server *s)
 	uv_poll_init(s->loop, &s->poll, fd);
 	uv_timer_init(s->loop, &s->timer);
 	uv_idle_init(s->loop, &s->kick);
+	uv_timer_init(s->loop, &s->deadline);
 	s->poll.data = s;
 	s->timer.data = s;
 	s->kick.data = s;
-	s->open_handles = 3;
+	s->deadline.data = s;
+	s->open_handles = 4;
 	uv_poll_start(&s->poll, UV_READABLE, on_epoll_ready);
 }
 
@@ -464,6 +456,9 @@ http_server_new(struct http_server **out, uv_loop_t *loop, const struct http_ser
 	*s = (struct http_server){.o = *o, .loop = loop, .rng = rng};
 	s->o.idle_timeout_s = o->idle_timeout_s ? o->idle_timeout_s : DEFAULT_IDLE_S;
 	s->o.connection_limit = o->connection_limit ? o->connection_limit : DEFAULT_CONNECTIONS;
+	s->request_deadline_ms =
+		s->o.idle_timeout_s * 1000ULL +
+		(o->request_timeout_ms ? o->request_timeout_ms : DEFAULT_REQUEST_MS);
 	rng_init(rng, rng_system_seed(), 0);
 	enum err err = acceptor_new(&s->acceptor, loop, &o->addr, on_accepted, s, why);
 	if (err == ERR_OK) {
@@ -541,4 +536,5 @@ http_server_free(struct http_server *s)
 	uv_close((uv_handle_t *)&s->poll, on_handle_closed);
 	uv_close((uv_handle_t *)&s->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&s->kick, on_handle_closed);
+	uv_close((uv_handle_t *)&s->deadline, on_handle_closed);
 }

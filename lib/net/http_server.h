@@ -45,7 +45,10 @@ struct http_server_options {
 	void *ctx;			       // handed to handlers
 	const struct http_error_style *errors; // NULL = default
 	const struct log *log;		       // borrowed
-	unsigned idle_timeout_s;	       // 0 = 15
+	unsigned idle_timeout_s;	       // without a byte; 0 = 15
+	// How long a request may take to arrive, beyond idle_timeout_s; 0 = 30000. However the bytes
+	// trickle, a connection is closed when it has not completed a request in the sum of both.
+	unsigned request_timeout_ms;
 	unsigned connection_limit;	       // 0 = 10000
 	bool echo_request_id;		       // every answer carries X-Request-Id
 	// Called before the handler once a request is complete (also for unmatched ones, route

@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
+enum {
+	SLOW_MS = 1300, // longer than an impatient server waits for a request
+};
+
 static void
 echo(struct http_req *req, void *ctx)
 {
@@ -51,7 +55,8 @@ answer_later(struct http_req *req, void *ctx)
 	later->req = req;
 	uv_timer_init(http_req_loop(req), &later->timer);
 	later->timer.data = later;
-	uv_timer_start(&later->timer, on_later, 5, 0);
+	uv_timer_start(&later->timer, on_later,
+		       strcmp(http_req_path(req), "/slow") == 0 ? SLOW_MS : 5, 0);
 }
 
 static void
@@ -80,6 +85,7 @@ chunked(struct http_req *req, void *ctx)
 static const struct http_route routes[] = {
 	{"POST", "/echo",	  echo,		32 * 1024, "echo"	 },
 	     {"GET",  "/things/{id}", greet,	    0,	       "things"    },
+	{"GET",  "/slow",	 answer_later, 0,	  "slow"	},
 	{"GET",	"/later",	  answer_later, 0,	   "later"	  },
 	     {"GET",  "/never",       never,	      0,	 "never"	},
 	{"GET",	"/reset",	  reset,	 0,	    "reset"	   },
@@ -148,8 +154,8 @@ make_tls(struct net_fixture *f)
 	EVP_PKEY_free(other_key);
 }
 
-void
-net_fixture_init(struct net_fixture *f, bool tls)
+static void
+open_all(struct net_fixture *f, bool tls, unsigned idle_s, unsigned request_ms)
 {
 	*f = (struct net_fixture){.log = log_new("test", LOG_OFF)};
 	struct why why = {0};
@@ -165,6 +171,8 @@ net_fixture_init(struct net_fixture *f, bool tls)
 		.n_routes = N_ELEMENTS(routes),
 		.log = &f->log,
 		.echo_request_id = true,
+		.idle_timeout_s = idle_s,
+		.request_timeout_ms = request_ms,
 	};
 	cr_assert(addr_parse(&o.addr, "127.0.0.1:0", &why) == ERR_OK);
 	cr_assert(http_server_new(&f->server, &f->loop, &o, &why) == ERR_OK, "%s", why.text);
@@ -173,6 +181,18 @@ net_fixture_init(struct net_fixture *f, bool tls)
 	struct addr addr = http_server_addr(f->server);
 	addr_format(text, &addr);
 	snprintf(f->base, sizeof(f->base), "%s://%s", tls ? "https" : "http", text);
+}
+
+void
+net_fixture_init(struct net_fixture *f, bool tls)
+{
+	open_all(f, tls, 0, 0);
+}
+
+void
+net_fixture_init_impatient(struct net_fixture *f, bool tls, unsigned request_timeout_ms)
+{
+	open_all(f, tls, 1, request_timeout_ms);
 }
 
 void

@@ -27,6 +27,8 @@ struct net_fixture {
 
 // routes: NULL = the fixture's own (see net_fixture.c).
 void net_fixture_init(struct net_fixture *f, bool tls);
+// The same with a server that waits so long for a whole request: idle 1 s and this.
+void net_fixture_init_impatient(struct net_fixture *f, bool tls, unsigned request_timeout_ms);
 void net_fixture_fini(struct net_fixture *f);
 // Runs the loop until the call is done; the answer's body is copied to f->body.
 void net_fixture_call(struct net_fixture *f, const struct http_request *r);
