@@ -336,7 +336,7 @@ static const struct kind {
 	[CONFIG_SUBNET] = {"IPv4 network",		   parse_subnet,	 show_text,    fini_text   },
 	[CONFIG_ENDPOINT] = {"host:port",			  parse_endpoint,	  show_text,    fini_text   },
 	[CONFIG_WG_KEY] = {"base64 key",			 parse_wg_key,      show_text,	  fini_text   },
-	[CONFIG_WG_SERVER] = {"uapi:/path",		    parse_wg_server,   show_text,	fini_text	 },
+	[CONFIG_WG_SERVER] = {WIREGUARD_SERVER_FORMS,	      parse_wg_server,   show_text,	  fini_text   },
 };
 
 const char *

@@ -6,10 +6,9 @@
 
 static const struct wireguard_backend *const backends[] = {
 	&wireguard_uapi,
+	&wireguard_tool,
 	&wireguard_file,
 };
-
-const char wireguard_server_forms[] = "uapi:/path | file:/path";
 
 static const struct wireguard_backend *
 find_backend(const char *server, const char **where)
@@ -30,7 +29,7 @@ wireguard_server_check(const char *server, struct why *why)
 	const char *where;
 	const struct wireguard_backend *backend = find_backend(server, &where);
 	if (!backend)
-		return why_set(why, ERR_INPUT, "must be one of %s", wireguard_server_forms);
+		return why_set(why, ERR_INPUT, "must be one of " WIREGUARD_SERVER_FORMS);
 	return backend->check(where, why);
 }
 

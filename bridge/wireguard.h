@@ -26,8 +26,8 @@ struct wireguard_options {
 	void *ctx;
 };
 
-// The forms that WG_SERVER may have: "uapi:/path | wg:INTERFACE | file:/path".
-extern const char wireguard_server_forms[];
+// The forms that WG_SERVER may have.
+#define WIREGUARD_SERVER_FORMS "uapi:/path | wg:INTERFACE | file:/path"
 // ERR_INPUT: not one of the forms, or what follows the colon cannot be; why says what is wrong and
 // continues a sentence that names the variable.
 enum err ERR_MUST_CHECK wireguard_server_check(const char *server, struct why *why);

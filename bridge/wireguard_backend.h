@@ -31,6 +31,7 @@ struct wireguard {
 };
 
 extern const struct wireguard_backend wireguard_uapi;
+extern const struct wireguard_backend wireguard_tool;
 extern const struct wireguard_backend wireguard_file;
 
 // Copies the options; a timeout of 0 becomes default_timeout_ms.

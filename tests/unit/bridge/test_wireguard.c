@@ -70,6 +70,17 @@ Test(wireguard, wants_a_path_that_it_understands)
 	}
 }
 
+Test(wireguard, takes_all_three_forms)
+{
+	static const char *const servers[] = {"uapi:/run/wg0.sock", "wg:wg0", "wg:site-1.b",
+					      "file:/wg-config/wg0.conf"};
+	stack_open(&s);
+	for (size_t i = 0; i < N_ELEMENTS(servers); i++) {
+		struct why why = {0};
+		cr_expect(wireguard_server_check(servers[i], &why) == ERR_OK, "%s", why.text);
+	}
+}
+
 Test(wireguard, a_server_that_refuses_is_quoted)
 {
 	struct why why;
