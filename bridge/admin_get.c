@@ -112,7 +112,8 @@ fail_store(struct http_req *req, enum err err, const struct why *why)
 		reply_problem(req, PROBLEM_OVERLOADED,
 			      "the bridge's store is busy; try again shortly", NULL);
 	else
-		reply_problem(req, PROBLEM_INTERNAL, why ? why->text : err_text(err), NULL);
+		reply_problem(req, err == ERR_IO ? PROBLEM_STORE_FAILED : PROBLEM_INTERNAL,
+			      why ? why->text : err_text(err), NULL);
 }
 
 static void

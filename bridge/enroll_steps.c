@@ -26,6 +26,16 @@ fail_internal(struct enroll *e, enum err err)
 								: PROBLEM_INTERNAL);
 }
 
+// Where the database is, and what it said, is no business of a device.
+static void
+blame_store(struct enroll *e, enum err err)
+{
+	bool failed = err == ERR_IO || err == ERR_INTERNAL;
+	why_set(&e->why, err, "the bridge's store %s; try again shortly",
+		failed ? "failed" : "is busy");
+	e->problem = failed ? PROBLEM_STORE_FAILED : PROBLEM_OVERLOADED;
+}
+
 // --- parse ---
 
 static enum step_result
@@ -137,7 +147,7 @@ on_reserved(const struct store_answer *answer, void *ctx)
 		enroll_fail(e);
 		return;
 	default:
-		fail_internal(e, answer->err);
+		blame_store(e, answer->err);
 		enroll_fail(e);
 		return;
 	}
@@ -226,7 +236,7 @@ on_recorded(const struct store_answer *answer, void *ctx)
 		else if (answer->err == ERR_INPUT)
 			e->problem = PROBLEM_INVALID_WG_KEY;
 		else
-			fail_internal(e, answer->err);
+			blame_store(e, answer->err);
 		enroll_fail(e);
 		return;
 	}

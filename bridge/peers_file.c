@@ -15,6 +15,7 @@ enum {
 	PAUSE_FACTOR = 20,
 	PAUSE_MIN_MS = 20,
 	PAUSE_MAX_MS = 30000,
+	LOOK_MS = 10000,
 };
 
 struct waiter {
@@ -30,16 +31,19 @@ struct peers_file {
 	char path[PATH_MAX];
 	uv_work_t work;
 	uv_timer_t pause;
+	uv_timer_t look; // runs when others change the store too
 	bool running;
 	bool wanted; // something changed since the running rewrite began
 	bool closing;
-	bool timer_closed;
+	unsigned open_timers;
 	bool written;
 	size_t n_written;	// entries in the file
 	struct waiter *served;	// by the rewrite that runs
 	struct waiter *waiting; // for the next one
 	uv_sem_t rewritten;	// posted by the helper thread at its end
 	// Of the rewrite that runs; the helper thread's while it does.
+	bool if_changed; // leave the file alone when it would become the same again
+	uint64_t digest; // of what was written last; 0 = unknown
 	struct why why;
 	size_t n_peers;
 	uint64_t took_ns;
@@ -72,6 +76,28 @@ render(struct peers_file *p, struct content *c)
 	return buf_append_str(&c->text, c->n ? "\n}\n" : "}\n");
 }
 
+// FNV-1a: tells whether anything has changed, no more.
+static uint64_t
+digest_of(struct bytes text)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	for (size_t i = 0; i < text.n; i++)
+		hash = (hash ^ text.p[i]) * 0x100000001b3;
+	return hash;
+}
+
+static enum err
+replace(struct peers_file *p, struct bytes text)
+{
+	uint64_t digest = digest_of(text);
+	if (p->if_changed && digest == p->digest)
+		return ERR_OK;
+	p->digest = 0;
+	TRY(file_replace(p->path, text, 0644, &p->why));
+	p->digest = digest;
+	return ERR_OK;
+}
+
 static void
 rewrite(uv_work_t *work)
 {
@@ -82,7 +108,7 @@ rewrite(uv_work_t *work)
 	p->why = (struct why){0};
 	enum err err = render(p, &c);
 	if (err == ERR_OK)
-		err = file_replace(p->path, buf_bytes(&c.text), 0644, &p->why);
+		err = replace(p, buf_bytes(&c.text));
 	if (err != ERR_OK && !p->why.text[0])
 		why_set(&p->why, err, "%s: %s", p->path, err_text(err));
 	p->why.err = err;
@@ -97,7 +123,7 @@ rewrite(uv_work_t *work)
 static void
 free_when_unused(struct peers_file *p)
 {
-	if (!p->timer_closed || p->running)
+	if (p->open_timers > 0 || p->running)
 		return;
 	uv_sem_destroy(&p->rewritten);
 	free(p);
@@ -107,7 +133,7 @@ static void
 on_closed(uv_handle_t *handle)
 {
 	struct peers_file *p = handle->data;
-	p->timer_closed = true;
+	p->open_timers--;
 	free_when_unused(p);
 }
 
@@ -127,6 +153,14 @@ on_pause_over(uv_timer_t *timer)
 {
 	struct peers_file *p = timer->data;
 	if (p->wanted && !p->running)
+		start_rewrite(p);
+}
+
+static void
+on_look(uv_timer_t *timer)
+{
+	struct peers_file *p = timer->data;
+	if (!p->running && !uv_is_active((uv_handle_t *)&p->pause))
 		start_rewrite(p);
 }
 
@@ -171,6 +205,7 @@ start_rewrite(struct peers_file *p)
 {
 	if (p->closing)
 		return;
+	p->if_changed = !p->wanted;
 	p->running = true;
 	p->wanted = false;
 	p->served = STEAL(p->waiting);
@@ -195,7 +230,12 @@ peers_file_new(struct peers_file **out, const struct peers_file_options *o, stru
 	int rc = uv_sem_init(&p->rewritten, 0);
 	assert(rc == 0);
 	uv_timer_init(p->loop, &p->pause);
-	p->pause.data = p;
+	uv_timer_init(p->loop, &p->look);
+	p->pause.data = p->look.data = p;
+	p->open_timers = 2;
+	unsigned look_ms = o->look_ms ? o->look_ms : LOOK_MS;
+	if (store_is_shared(p->store))
+		uv_timer_start(&p->look, on_look, look_ms, look_ms);
 	*out = p;
 	return ERR_OK;
 }
@@ -213,6 +253,7 @@ peers_file_free(struct peers_file *p)
 	call_waiters(STEAL(p->served), &why);
 	call_waiters(STEAL(p->waiting), &why);
 	uv_close((uv_handle_t *)&p->pause, on_closed);
+	uv_close((uv_handle_t *)&p->look, on_closed);
 }
 
 void

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // cdm_peers.json in WG_DATA_DIR, {"device-001": "10.8.0.2"}: a view of the store for the programs
 // that read it. Rewritten whole (temporary file, fsync, rename) on a helper thread: at most one
-// rewrite runs and one waits, and rewriting never takes more than a small share of the time. Loop
-// thread.
+// rewrite runs and one waits, and rewriting never takes more than a small share of the time. When
+// other bridges share the store, their changes come in too, some seconds later. Loop thread.
 #pragma once
 
 #include <uv.h>
@@ -19,6 +19,9 @@ struct peers_file_options {
 	const struct log *log; // borrowed
 	struct store *store;   // borrowed
 	const char *folder;    // WG_DATA_DIR; copied
+	// How often to look for what other bridges have changed, when the store is shared; 0 =
+	// every 10 s.
+	unsigned look_ms;
 };
 
 enum err ERR_MUST_CHECK peers_file_new(struct peers_file **out, const struct peers_file_options *o,

@@ -162,10 +162,11 @@ scan_rows(const struct store_db *db, PGconn *conn, store_peer_fn *row, void *ctx
 {
 	static const char text[] = "SELECT id, wg_ip FROM iot_bridge.device "
 				   "WHERE wg_ip IS NOT NULL AND state <> 'reserved' ORDER BY id";
-	enum err err = ERR_OK;
-	if (!PQsendQuery(conn, text) || !PQsetSingleRowMode(conn))
-		err = ERR_IO;
+	enum err err = PQsendQuery(conn, text) && PQsetSingleRowMode(conn) ? ERR_OK : ERR_IO;
 	while (err == ERR_OK) {
+		if (!pg_wait(conn))
+			return why_set(why, ERR_IO, "database %s: it has stopped answering",
+				       db->name);
 		AUTO(PQclear) PGresult *res = PQgetResult(conn);
 		ExecStatusType status = res ? PQresultStatus(res) : PGRES_TUPLES_OK;
 		if (status == PGRES_SINGLE_TUPLE)

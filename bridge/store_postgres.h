@@ -103,6 +103,8 @@ enum err ERR_MUST_CHECK pg_connect(struct store_db *db, struct why *why);
 // A connection of its own for another thread; the caller's to PQfinish. NULL with why.
 PGconn *pg_connect_alone(const struct store_db *db, struct why *why);
 void pg_disconnect(struct store_db *db);
+// Until PQgetResult would not block, or for so long that the server must be taken for dead: false.
+bool pg_wait(PGconn *conn);
 enum err ERR_MUST_CHECK pg_prepare_all(struct store_db *db, struct why *why);
 // Runs plain SQL, more than one statement if need be; *out (may be NULL) is the last result.
 enum err ERR_MUST_CHECK pg_execute(struct store_db *db, const char *sql, PGresult **out,

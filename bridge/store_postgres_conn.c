@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The connection to PostgreSQL: made, lost, made again, and its answers waited for with a limit, so
 // that a server that stops answering costs requests an error and not their patience.
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -99,27 +98,28 @@ pause_connecting(struct store_db *db, const char *text)
 static enum err
 fail_silent(struct store_db *db, struct why *why)
 {
-	char text[64];
-	snprintf(text, sizeof(text), "no answer for %d s", ANSWER_MS / 1000);
 	// Another try would wait as long again.
-	pause_connecting(db, text);
-	return why_set(why, ERR_IO, "database %s: %s", db->name, text);
+	pause_connecting(db, "it has stopped answering");
+	return why_set(why, ERR_IO, "database %s: %s", db->name, db->last_error);
 }
 
 // --- waiting ---
 
-static bool
-wait_ready(PGconn *conn, short events, uint64_t deadline_ns)
+bool
+pg_wait(PGconn *conn)
 {
-	struct pollfd fd = {.fd = PQsocket(conn), .events = events};
-	for (;;) {
+	uint64_t deadline = clock_mono_ns() + ANSWER_MS * NS_PER_MS;
+	while (PQisBusy(conn)) {
+		struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
 		uint64_t now = clock_mono_ns();
-		if (now >= deadline_ns)
+		if (now >= deadline)
 			return false;
-		int n = poll(&fd, 1, (int)((deadline_ns - now) / NS_PER_MS) + 1);
-		if (n > 0 || (n < 0 && errno != EINTR))
-			return true; // an error shows at the next read
+		int n = poll(&fd, 1, (int)((deadline - now) / NS_PER_MS) + 1);
+		// A connection that broke is no longer busy: its result says so.
+		if (n > 0 && !PQconsumeInput(conn))
+			return true;
 	}
+	return true;
 }
 
 // The last result of what was sent: the first one that failed, else the last.
@@ -127,16 +127,11 @@ static enum err
 receive(struct store_db *db, bool sent, PGresult **out, struct why *why)
 {
 	AUTO(PQclear) PGresult *last = NULL;
-	uint64_t deadline = clock_mono_ns() + ANSWER_MS * NS_PER_MS;
 	if (!sent)
 		return fail(db, NULL, why);
 	for (;;) {
-		while (PQisBusy(db->conn)) {
-			if (!wait_ready(db->conn, POLLIN, deadline))
-				return fail_silent(db, why);
-			if (!PQconsumeInput(db->conn))
-				return fail(db, NULL, why);
-		}
+		if (!pg_wait(db->conn))
+			return fail_silent(db, why);
 		PGresult *res = PQgetResult(db->conn);
 		if (!res)
 			break;

@@ -73,7 +73,7 @@ static void
 open_work(struct stack *s)
 {
 	struct why why = {0};
-	struct peers_file_options p = {&s->fx.loop, &s->fx.log, s->fx.store, s->fx.folder};
+	struct peers_file_options p = {&s->fx.loop, &s->fx.log, s->fx.store, s->fx.folder, 0};
 	cr_assert(peers_file_new(&s->peers_file, &p, &why) == ERR_OK, "%s", why.text);
 	struct task_runner_options t = {
 		.loop = &s->fx.loop,

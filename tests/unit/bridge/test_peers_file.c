@@ -18,7 +18,7 @@ setup(void)
 	struct why why = {0};
 	fx_init(&fx, "10.8.0.0/24");
 	fx_must_open(&fx);
-	struct peers_file_options o = {&fx.loop, &fx.log, fx.store, fx.folder};
+	struct peers_file_options o = {&fx.loop, &fx.log, fx.store, fx.folder, 0};
 	cr_assert(peers_file_new(&file, &o, &why) == ERR_OK, "%s", why.text);
 	snprintf(path, sizeof(path), "%s/" PEERS_FILE_NAME, fx.folder);
 }
@@ -100,7 +100,7 @@ Test(peers_file, a_folder_that_is_gone_is_an_error_with_words)
 	char lost[PATH_MAX];
 	snprintf(lost, sizeof(lost), "%.100s/lost", fx.folder);
 	struct peers_file *other;
-	struct peers_file_options o = {&fx.loop, &fx.log, fx.store, lost};
+	struct peers_file_options o = {&fx.loop, &fx.log, fx.store, lost, 0};
 	cr_assert(peers_file_new(&other, &o, &why) == ERR_OK);
 	struct peers_file *good = file;
 	file = other;
@@ -116,6 +116,6 @@ Test(peers_file, closing_tells_those_who_wait)
 	peers_file_sync(file, keep_why, &why);
 	peers_file_free(file);
 	cr_expect(why.err == ERR_CANCELLED);
-	struct peers_file_options o = {&fx.loop, &fx.log, fx.store, fx.folder};
+	struct peers_file_options o = {&fx.loop, &fx.log, fx.store, fx.folder, 0};
 	cr_assert(peers_file_new(&file, &o, &why) == ERR_OK);
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bridge/peers_file.h"
 #include "store_fixture.h"
 
 static struct fixture fx;
@@ -81,6 +82,39 @@ Test(store_postgres, two_bridges_share_devices_and_addresses)
 	fx_decommission_fully(&fx, "dev-1");
 	cr_assert(fx_reserve(&other, "dev-3") == ERR_OK);
 	cr_expect_str_eq(fx_ip(&other), "10.8.0.2");
+}
+
+static bool
+is_in_file(const char *path, const char *id)
+{
+	struct why why = {0};
+	struct peer_entry *list;
+	size_t n;
+	cr_assert(peers_file_read(&list, &n, path, store_pool(fx.store), &why) == ERR_OK, "%s",
+		  why.text);
+	bool found = false;
+	for (size_t i = 0; i < n; i++)
+		found = found || strcmp(list[i].id, id) == 0;
+	free(list);
+	return found;
+}
+
+Test(store_postgres, peers_of_the_other_bridge_come_into_the_file)
+{
+	struct peers_file *file;
+	struct why why = {0};
+	char path[PATH_MAX + 32];
+	struct peers_file_options o = {&fx.loop, &fx.log, fx.store, fx.folder, 10};
+	snprintf(path, sizeof(path), "%s/" PEERS_FILE_NAME, fx.folder);
+	open_other();
+	cr_assert(peers_file_new(&file, &o, &why) == ERR_OK, "%s", why.text);
+	fx_enroll(&other, "dev-1", "1", fx_key(1));
+	while (!is_in_file(path, "dev-1"))
+		uv_run(&fx.loop, UV_RUN_ONCE);
+	fx_decommission_fully(&other, "dev-1");
+	while (is_in_file(path, "dev-1"))
+		uv_run(&fx.loop, UV_RUN_ONCE);
+	peers_file_free(file);
 }
 
 Test(store_postgres, a_task_is_claimed_by_one_bridge_and_freed_when_that_one_stops)
