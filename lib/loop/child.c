@@ -290,8 +290,10 @@ child_terminate(struct child *child, unsigned grace_ms)
 {
 	if (child->status.ended)
 		return;
-	child_signal(child, SIGTERM);
+	// CONT first: after TERM it could take away the stop with which LeakSanitizer halts a
+	// process that is ending.
 	child_signal(child, SIGCONT);
+	child_signal(child, SIGTERM);
 	uv_timer_start(&child->grace, on_grace_over, grace_ms, 0);
 }
 

@@ -54,7 +54,7 @@ pid_t child_pid(const struct child *child);
 const struct child_status *child_status(const struct child *child); // borrowed
 // Sends signum to the whole group. Nothing happens when the process has ended.
 void child_signal(struct child *child, int signum);
-// SIGTERM (and SIGCONT, so that a stopped process can obey); SIGKILL to the group after grace_ms.
+// SIGCONT, so that a stopped process can obey, and SIGTERM; SIGKILL to the group after grace_ms.
 void child_terminate(struct child *child, unsigned grace_ms);
 // Of a running child, from /proc: resident set now and at its highest, in KiB; 0 when it cannot be
 // read.

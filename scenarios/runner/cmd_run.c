@@ -11,7 +11,7 @@
 #include "base/rng.h"
 #include "runner/cli.h"
 #include "runner/mem.h"
-#include "runner/report.h"
+#include "runner/player.h"
 #include "runner/schema.h"
 #include "runner/tree.h"
 
@@ -22,13 +22,21 @@ enum {
 	OPT_KEEP,
 	OPT_CHILD_LOG,
 	OPT_FAIL_FAST,
+	OPT_WORKER_FD,
+	OPT_WORKER_NAME,
+	OPT_WORKER_SLUG,
+	OPT_WORKER_TURN,
 	TEXT_MAX_BYTES = 64 << 20,
+	JOBS_MAX = 256,
 };
 
-enum keep {
-	KEEP_ALL,
-	KEEP_FAILED,
-	KEEP_NONE,
+// A process that plays one instance for a parent (jobs.c).
+struct worker {
+	int fd; // where the result goes; 0 = this is no worker
+	const char *name;
+	const char *slug;
+	size_t number;
+	size_t total;
 };
 
 struct options {
@@ -44,7 +52,10 @@ struct options {
 	bool quiet;
 	bool fail_fast;
 	uint64_t seed;
+	unsigned jobs;
 	struct words given; // facts
+	struct words given_files;
+	struct worker worker;
 };
 
 // clang-format off
@@ -52,6 +63,11 @@ static const struct argp_option argp_options[] = {
 	{"tag",             't',           "EXPR",            0, "Only scenarios with these tags, e.g. 'smoke and not load'", 1},
 	{"only",            OPT_ONLY,      "TEXT",            0, "Only scenarios whose name holds TEXT, e.g. 'csr=not-pem'", 1},
 	{"seed",            's',           "N",               0, "Seed of all dice (default: the scenario's, or a new one, printed)", 1},
+	{"jobs",            'j',           "N",               0, "Play N scenarios at a time, each on its own stack (default: 1); load runs alone", 1},
+	{"worker-fd",       OPT_WORKER_FD,   "FD",            OPTION_HIDDEN, NULL, 0},
+	{"worker-name",     OPT_WORKER_NAME, "NAME",          OPTION_HIDDEN, NULL, 0},
+	{"worker-slug",     OPT_WORKER_SLUG, "SLUG",          OPTION_HIDDEN, NULL, 0},
+	{"worker-turn",     OPT_WORKER_TURN, "I/N",           OPTION_HIDDEN, NULL, 0},
 	{"against",         OPT_AGAINST,   "FILE",            0, "Use the systems that FILE names (NAME=value lines as `up --out` writes them); what it does not name is started", 2},
 	{"out",             'o',           "DIR",             0, "Run folder (default: runs/<time>)", 3},
 	{"junit",           OPT_JUNIT,     "FILE",            0, "Write JUnit XML there, too", 3},
@@ -86,6 +102,40 @@ set_seed(struct options *o, const char *arg, const struct argp_state *state)
 		argp_error(state, "--seed: '%s' is not a whole number", arg);
 }
 
+static unsigned
+get_number(const char *arg, unsigned max, const char *option, const struct argp_state *state)
+{
+	char *end = NULL;
+	unsigned long n = strtoul(arg, &end, 10);
+	if (*arg < '0' || *arg > '9' || *end || n < 1 || n > max)
+		argp_error(state, "--%s: '%s' is not a whole number from 1 to %u", option, arg,
+			   max);
+	return (unsigned)n;
+}
+
+static error_t
+parse_worker(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	switch (key) {
+	case OPT_WORKER_FD:
+		o->worker.fd = (int)get_number(arg, 1024, "worker-fd", state);
+		return 0;
+	case OPT_WORKER_NAME:
+		o->worker.name = arg;
+		return 0;
+	case OPT_WORKER_SLUG:
+		o->worker.slug = arg;
+		return 0;
+	case OPT_WORKER_TURN:
+		if (sscanf(arg, "%zu/%zu", &o->worker.number, &o->worker.total) != 2)
+			argp_error(state, "--worker-turn: '%s'", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -105,6 +155,7 @@ parse(int key, char *arg, struct argp_state *state)
 	case OPT_AGAINST:
 		if (facts_read(&o->given, arg, &why) != ERR_OK)
 			argp_error(state, "--against: %s", why.text);
+		words_add(&o->given_files, "%s", arg);
 		return 0;
 	case 'o':
 		o->out = arg;
@@ -114,6 +165,9 @@ parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_KEEP:
 		set_keep(o, arg, state);
+		return 0;
+	case 'j':
+		o->jobs = get_number(arg, JOBS_MAX, "jobs", state);
 		return 0;
 	case 'q':
 		o->quiet = true;
@@ -136,7 +190,7 @@ parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "which scenarios? e.g. scenarios/");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_worker(key, arg, state);
 	}
 }
 
@@ -159,7 +213,7 @@ struct session {
 	struct bench bench;
 	struct plan plan;
 	struct results results;
-	struct report_text text;
+	struct player player;
 	char *bin_dir;
 	char *dir;
 	struct rng seeds;
@@ -190,7 +244,10 @@ load_plan(struct session *s)
 static bool
 is_wanted(const struct session *s, const struct instance *instance)
 {
-	return !s->options->only || strstr(instance->name, s->options->only);
+	const struct options *o = s->options;
+	if (o->worker.fd)
+		return o->worker.name && strcmp(instance->name, o->worker.name) == 0;
+	return !o->only || strstr(instance->name, o->only);
 }
 
 static size_t
@@ -240,75 +297,37 @@ seed_for(struct session *s, const struct instance *instance)
 	return drawn;
 }
 
-static void
-write_rerun(const struct session *s, const struct run *run, const char *dir)
+// The instances that are wanted, with their seeds. Heap; *n of them.
+static struct turn *
+make_turns(struct session *s, size_t *n)
 {
-	AUTO(free) char *path = mem_printf("%s/rerun", dir);
-	AUTO(free)
-	char *text = mem_printf("provsim run '%s' --only '%s' --seed %llu\n",
-				run->instance->scenario->path, run->instance->name,
-				(unsigned long long)run->seed);
-	struct why why = {0};
-	if (file_replace_nosync(path, BYTES_STR(text), 0644, &why) != ERR_OK)
-		fprintf(s->cli->err, "provsim: %s\n", why.text);
-}
-
-static void
-on_step(void *ctx, const struct step_record *record)
-{
-	const struct session *s = ctx;
-	report_text_step(&s->text, record);
-}
-
-static void
-play(struct session *s, const struct instance *instance, size_t number, size_t total)
-{
-	AUTO(free) char *dir = mem_printf("%s/%s", s->dir, instance->slug);
-	struct run run;
-	const struct run_listener listener = {on_step, s};
-	const struct run_options o = {
-		.bench = &s->bench,
-		.instance = instance,
-		.bin_dir = s->bin_dir,
-		.dir = dir,
-		.seed = seed_for(s, instance),
-		.child_log_level = s->options->child_log_level,
-		.given = &s->options->given,
-		.listener = &listener,
-	};
-	tree_remove(dir); // of an earlier run in the same folder
-	report_text_begin(&s->text, instance, number, total, o.seed);
-	run_play(&run, &o);
-	write_rerun(s, &run, dir);
-	results_add(&s->results, &run);
-	report_text_end(&s->text, &s->results.items[s->results.n - 1]);
-	bool keep = s->options->keep == KEEP_ALL ||
-		    (s->options->keep == KEEP_FAILED && run.verdict != VERDICT_PASSED);
-	run_fini(&run);
-	if (!keep)
-		tree_remove(dir);
-}
-
-static void
-play_all(struct session *s)
-{
-	size_t total = count_wanted(s), number = 0;
+	size_t total = count_wanted(s);
+	struct turn *turns = mem_new((total + 1) * sizeof(*turns));
+	*n = 0;
 	for (size_t i = 0; i < s->plan.n_instances; i++) {
 		const struct instance *instance = s->plan.instances[i];
-		const struct result *last = number ? &s->results.items[s->results.n - 1] : NULL;
+		uint64_t seed = seed_for(s, instance);
 		if (!is_wanted(s, instance))
 			continue;
-		bool stop = s->bench.interrupts ||
-			    (s->options->fail_fast && last && last->verdict != VERDICT_PASSED);
-		number++;
-		if (stop)
-			results_add_unplayed(&s->results, instance, VERDICT_SKIPPED,
-					     s->bench.interrupts
-						     ? "the run was interrupted before"
-						     : "an earlier scenario did not pass");
-		else
-			play(s, instance, number, total);
+		turns[*n] = (struct turn){instance, instance->slug, seed, *n + 1, total};
+		++*n;
 	}
+	return turns;
+}
+
+static void
+play_worker(struct session *s, const struct turn *turns)
+{
+	const struct worker *w = &s->options->worker;
+	struct turn turn = turns[0];
+	turn.slug = w->slug ? w->slug : turn.slug;
+	turn.number = w->number;
+	turn.total = w->total;
+	player_play(&s->player, &s->bench, &turn, &s->results);
+	json_t *json = result_to_json(&s->results.items[0]);
+	if (!json || json_dumpfd(json, w->fd, 0) != 0)
+		fprintf(s->cli->err, "provsim: the result cannot be written\n");
+	json_decref(json);
 }
 
 static void
@@ -329,6 +348,18 @@ write_junit(const struct session *s)
 }
 
 static int
+conclude(struct session *s)
+{
+	write_junit(s);
+	if (s->results.count[VERDICT_INTERRUPTED])
+		fprintf(s->cli->err,
+			"provsim: interrupted; everything that was started is stopped\n");
+	fprintf(s->cli->out, "files: %s\n", s->dir);
+	report_text_summary(&s->player.text, &s->results);
+	return results_exit_code(&s->results);
+}
+
+static int
 play_plan(struct session *s)
 {
 	struct why why = {0};
@@ -345,16 +376,19 @@ play_plan(struct session *s)
 		fprintf(s->cli->err, "provsim: %s\n", why.text);
 		return err == ERR_CONFLICT ? EXIT_USAGE : EXIT_BROKEN;
 	}
+	size_t n;
+	struct turn *turns = make_turns(s, &n);
 	child_adopt_orphans();
-	play_all(s);
+	s->player.dir = s->dir;
+	if (s->options->worker.fd)
+		play_worker(s, turns);
+	else
+		player_play_all(&s->player, &s->bench, turns, n, s->options->jobs, &s->results);
 	bench_fini(&s->bench);
-	write_junit(s);
-	if (s->results.count[VERDICT_INTERRUPTED])
-		fprintf(s->cli->err,
-			"provsim: interrupted; everything that was started is stopped\n");
-	fprintf(s->cli->out, "files: %s\n", s->dir);
-	report_text_summary(&s->text, &s->results);
-	return results_exit_code(&s->results);
+	free(turns);
+	if (s->options->worker.fd)
+		return EXIT_PASSED;
+	return conclude(s);
 }
 
 int
@@ -362,13 +396,22 @@ cmd_run(const struct cli *cli, int argc, char **argv)
 {
 	static const struct argp argp = {argp_options, parse, "FILE|FOLDER...", doc, NULL,
 					 NULL,	       NULL};
-	struct options options = {.child_log_level = "info"};
+	struct options options = {.child_log_level = "info", .jobs = 1};
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	struct session s = {
 		.cli = cli,
 		.options = &options,
-		.text = {.out = cli->out, .colour = cli->colour, .quiet = options.quiet},
 		.bin_dir = cli_bin_dir(),
+	};
+	s.player = (struct player){
+		.text = {.out = cli->out, .colour = cli->colour, .quiet = options.quiet},
+		.err = cli->err,
+		.bin_dir = s.bin_dir,
+		.child_log_level = options.child_log_level,
+		.given = &options.given,
+		.given_files = &options.given_files,
+		.keep = options.keep,
+		.fail_fast = options.fail_fast,
 	};
 	int code = load_plan(&s);
 	if (code == EXIT_PASSED)
@@ -376,6 +419,7 @@ cmd_run(const struct cli *cli, int argc, char **argv)
 	results_fini(&s.results);
 	plan_fini(&s.plan);
 	words_fini(&options.given);
+	words_fini(&options.given_files);
 	free(s.bin_dir);
 	free(s.dir);
 	return code;

@@ -412,7 +412,9 @@ judge(struct fleet *fleet, const struct node *load)
 	json_t *figures = figures_of(fleet);
 	note_figures(fleet);
 	note_causes(fleet);
-	if (fleet->status.code == EXIT_FLEET_OVERLOADED)
+	// The generator's own limit counts unless the scenario has one of its own.
+	if (fleet->status.code == EXIT_FLEET_OVERLOADED &&
+	    !node_get(run->instance->root, "generator"))
 		run_find(
 			run, VERDICT_INCONCLUSIVE, load->at,
 			"the generator was overloaded (%.0f of %.0f starts were late): the figures say more about "

@@ -31,6 +31,8 @@ void results_add(struct results *r, const struct run *run);
 // For instances that never began.
 void results_add_unplayed(struct results *r, const struct instance *instance, enum verdict verdict,
 			  const char *reason);
+// The same, with what a worker said; its texts change hands.
+void results_add_taken(struct results *r, const struct result *take_result);
 // The exit code of the whole run: see provsim --help.
 int results_exit_code(const struct results *r);
 

@@ -58,6 +58,12 @@ add(struct results *r, const struct result *item)
 }
 
 void
+results_add_taken(struct results *r, const struct result *take_result)
+{
+	add(r, take_result);
+}
+
+void
 results_add(struct results *r, const struct run *run)
 {
 	BUF_AUTO struct buf text;

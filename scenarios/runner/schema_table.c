@@ -20,7 +20,7 @@ static const struct schema_key keys[] = {
 	{"scenario", "steps", SCHEMA_LIST, "step", 0, 0, 0, NULL, "0.1", "What happens, one after the other"},
 	{"scenario", "load", SCHEMA_OBJECT, "load", 0, 0, 0, NULL, "0.1", "A fleet of simulated devices instead of (or after) single steps"},
 	{"scenario", "thresholds", SCHEMA_THRESHOLDS, NULL, 0, 0, 0, NULL, "0.1", "List of `metric: condition` that a load run must meet, e.g. `enroll.latency: p99 < 800ms`"},
-	{"scenario", "generator", SCHEMA_THRESHOLDS, NULL, 0, 0, 0, NULL, "0.1", "List like thresholds about the load generator itself; when one is broken the run is inconclusive, not failed"},
+	{"scenario", "generator", SCHEMA_THRESHOLDS, NULL, 0, 0, 0, NULL, "0.1", "List like thresholds about the load generator itself; when one is broken the run is inconclusive, not failed. Without it: late-starts: rate < 1%"},
 	{"scenario", "skip-invariants", SCHEMA_VALUES, NULL, 0, 0, 0, NULL, "0.1", "Invariants that this scenario breaks on purpose, each with the reason"},
 
 	{"stack", "use", SCHEMA_TEXT, NULL, SHORT, 0, 0, NULL, "0.1", "A file with these same keys, relative to the scenario file; keys given here win"},

@@ -18,7 +18,7 @@
 enum {
 	SECRET_BYTES = 18,
 	HTTP_TIMEOUT_MS = 10000,
-	STOP_GRACE_MS = 3000,
+	STOP_GRACE_MS = 5000,
 };
 
 static char *
@@ -283,7 +283,7 @@ stack_stop(struct stack *s)
 		if (service->child)
 			child_terminate(service->child, STOP_GRACE_MS);
 	}
-	if (bench_wait_through(s->bench, all_have_ended, s, bench_deadline(2 * STOP_GRACE_MS)) !=
+	if (bench_wait_through(s->bench, all_have_ended, s, bench_deadline(STOP_GRACE_MS + 5000)) !=
 	    ERR_OK)
 		for (size_t i = 0; i < SERVICES; i++)
 			service_end(&s->services[i], SIGKILL);

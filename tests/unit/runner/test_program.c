@@ -125,6 +125,31 @@ Test(program, interrupted_in_mid_run_stops_all_and_says_so)
 	unlink(path);
 }
 
+Test(program, jobs_run_side_by_side_and_report_in_order)
+{
+	const char *const arguments[] = {"run",
+					 SCENARIOS "must_fail/unfired-fault.yaml",
+					 SCENARIOS "lifecycle.yaml",
+					 SCENARIOS "must_fail/wrong-status.yaml",
+					 "--jobs=3",
+					 NULL};
+	struct played p;
+	play(&p, arguments, NULL);
+	cr_expect(eq(int, p.code, 1), "%s", p.output);
+	cr_expect(strstr(p.output, "\n1 passed, 1 failed, 0 skipped, 1 inconclusive\n") != NULL,
+		  "%s", p.output);
+	BUF_AUTO struct buf junit;
+	AUTO(free) char *path = mem_printf("%s/junit.xml", p.folder);
+	buf_init(&junit, 1 << 20);
+	cr_assert(eq(int, (int)file_read(&junit, path, NULL), ERR_OK));
+	const char *first = strstr((char *)junit.data, "name=\"a fault that never fires\"");
+	const char *second = strstr((char *)junit.data, "name=\"a device's whole life\"");
+	const char *third = strstr((char *)junit.data, "name=\"expects the wrong status\"");
+	cr_expect(first && second && third && first < second && second < third);
+	cr_expect(eq(int, count_processes_of(&p), 0));
+	played_fini(&p);
+}
+
 Test(program, stack_that_is_up_can_be_run_against_and_ends_with_a_clean_exit)
 {
 	const char *const up[] = {"up", NULL};
