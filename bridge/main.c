@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "bridge/admin_cli.h"
 #include "bridge/bridge.h"
 #include "loop/daemon.h"
 #include "pki/fast_decode.h"
@@ -13,7 +14,8 @@ const char *argp_program_version = "iot-bridge " PROVSIM_VERSION;
 static const char doc[] =
 	"IoT Bridge: enrolls devices at a tenant's step-ca, gives them a WireGuard tunnel, and makes them known to "
 	"hawkBit and ThingsBoard.\v"
-	"All settings come from environment variables; --help-config lists them.\n\n"
+	"All settings come from environment variables; --help-config lists them. `iot-bridge admin --help` tells\n"
+	"how to look at the devices of a running bridge.\n\n"
 	"Example:\n"
 	"  export STEP_CA_URL=https://tenant-step-ca:9000 STEP_CA_FINGERPRINT=abc123...\n"
 	"  export STEP_CA_PROVISIONER_PASSWORD_FILE=/run/secrets/provisioner\n"
@@ -207,8 +209,10 @@ main(int argc, char **argv)
 	static struct program program;
 	struct arguments args = {.level = LOG_INFO};
 	argp_err_exit_status = EX_USAGE;
-	argp_parse(&argp, argc, argv, 0, NULL, &args);
 	pki_use_fast_decoders();
+	if (argc > 1 && strcmp(argv[1], "admin") == 0)
+		return admin_main(argc - 1, argv + 1);
+	argp_parse(&argp, argc, argv, 0, NULL, &args);
 	if (args.help_config) {
 		config_print_help(stdout);
 		return 0;
