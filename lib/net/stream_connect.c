@@ -124,6 +124,9 @@ static enum err
 prepare_tls(struct stream *s, const char *host, struct tls_client *tls)
 {
 	struct in6_addr scratch;
+	char name[256]; // OpenSSL's macro casts const away, which clang refuses
+	if (snprintf(name, sizeof(name), "%s", host) >= (int)sizeof(name))
+		return ERR_INPUT;
 	bool literal =
 		inet_pton(AF_INET, host, &scratch) == 1 || inet_pton(AF_INET6, host, &scratch) == 1;
 	s->ssl = SSL_new(tls_client_ctx(tls));
@@ -133,7 +136,7 @@ prepare_tls(struct stream *s, const char *host, struct tls_client *tls)
 	X509_VERIFY_PARAM *param = SSL_get0_param(s->ssl);
 	int ok = literal ? X509_VERIFY_PARAM_set1_ip_asc(param, host)
 			 : X509_VERIFY_PARAM_set1_host(param, host, 0) &&
-				   SSL_set_tlsext_host_name(s->ssl, host) == 1;
+				   SSL_set_tlsext_host_name(s->ssl, name) == 1;
 	return ok ? ERR_OK : ERR_INPUT;
 }
 
