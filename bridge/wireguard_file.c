@@ -7,16 +7,19 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "bridge/wireguard_disk.h"
 #include "bridge/wireguard_edit.h"
+#include "bridge/wireguard_line.h"
 #include "bridge/wireguard_queue.h"
 
 enum {
 	TRIES = 10, // while somebody else edits the file too
 	CHANGES_AT_ONCE = 4096,
 	WATCH_MS = 2000,
-	TEMP_CHARS = 8, // of the temporary file's suffix
+	RETRY_MS = 5000, // when it cannot be used although nothing about it changes
+	TEMP_CHARS = 8,	 // of the temporary file's suffix
 };
 
 // What runs on the helper thread; outlives its owner when that ends meanwhile.
@@ -47,12 +50,28 @@ struct file {
 
 // --- on the helper thread ---
 
+// Without one it is no server's file, or somebody is just writing it: what is not there yet must
+// not be lost.
+static bool
+has_interface(struct bytes text)
+{
+	struct wireguard_line l;
+	while (wireguard_line_next(&l, &text))
+		if (l.kind == LINE_SECTION && strcasecmp(l.compact, "[Interface]") == 0)
+			return true;
+	return false;
+}
+
 static enum err
 make_changes(struct job *j, struct wireguard_disk *d)
 {
 	AUTO(wireguard_edit_free) struct wireguard_edit *e = NULL;
 	BUF_AUTO struct buf text;
 	buf_init(&text, WIREGUARD_EDIT_BYTES_MAX);
+	if (!has_interface(buf_bytes(&d->text)))
+		return why_set(&j->why, ERR_UPSTREAM_FAULT,
+			       "%s has no [Interface]: it is not a server's wg-quick file",
+			       j->path);
 	TRY(wireguard_edit_new(&e, buf_bytes(&d->text), &j->why));
 	for (struct wireguard_request *r = j->requests; r; r = r->next) {
 		r->why = (struct why){0};
@@ -145,10 +164,14 @@ on_job_done(uv_work_t *work, int status)
 		wireguard_note_connected(&f->base, f->path, j->probe);
 	} else {
 		wireguard_note_lost(&f->base, &j->why);
+		f->probe = true;
 	}
 	wireguard_queue_finish(STEAL(j->requests), &j->why, j->peers, j->n_peers);
 	job_free(j);
-	kick(f);
+	if (f->queue || f->base.connected)
+		kick(f);
+	else
+		uv_timer_start(&f->kick, on_kick, RETRY_MS, 0);
 }
 
 static void
