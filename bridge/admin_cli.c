@@ -92,12 +92,16 @@ put_row(FILE *out, const json_t *device)
 	}
 }
 
-// Pages are printed as they come; `first` tells whether anything stands before.
+// Pages are printed as they come; *first: nothing stands before.
 static void
 put_page(const struct admin_options *o, const json_t *body, bool *first)
 {
 	size_t i;
 	json_t *device;
+	if (*first && !o->json) {
+		put_row(o->out, NULL);
+		*first = false;
+	}
 	json_array_foreach (json_object_get(body, "devices"), i, device) {
 		if (o->json) {
 			fprintf(o->out, *first ? "\n" : ",\n");
@@ -136,8 +140,6 @@ run_list(const struct admin_options *o, struct admin_client *c)
 	bool first = true;
 	if (o->json)
 		fputc('[', o->out);
-	else
-		put_row(o->out, NULL);
 	enum err err = list_pages(o, c, &first, &why);
 	if (err != ERR_OK)
 		return fail(o, err, &why);

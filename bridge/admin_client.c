@@ -58,8 +58,10 @@ on_answer(const struct http_answer *a, void *ctx)
 	c->err = a->err;
 	c->why = a->why;
 	c->status = a->status;
-	if (a->err != ERR_OK)
+	if (a->err != ERR_OK) {
+		why_prefix(&c->why, "%s", c->o.url);
 		return;
+	}
 	c->body = http_answer_json(a, &c->why);
 	if (a->status >= 200 && a->status <= 299) {
 		if (!c->body)
