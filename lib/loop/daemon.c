@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop/daemon.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -84,6 +85,38 @@ watch(struct daemon *d, uv_signal_t *handle, uv_signal_cb cb, int signum)
 	uv_unref((uv_handle_t *)handle);
 }
 
+// A number that stands alone in the variable; 0 when it is unset or none.
+static uint64_t
+number_from_env(const char *name)
+{
+	const char *text = getenv(name);
+	char *end;
+	if (!text || *text < '0' || *text > '9')
+		return 0;
+	unsigned long long n = strtoull(text, &end, 10);
+	return *end || n == ULLONG_MAX ? 0 : n;
+}
+
+static void
+on_watchdog(uv_timer_t *timer)
+{
+	(void)timer;
+	notify_line("WATCHDOG=1");
+}
+
+static void
+start_watchdog(struct daemon *d)
+{
+	uint64_t half_ms = number_from_env("WATCHDOG_USEC") / 2000;
+	uv_timer_init(d->loop, &d->watchdog);
+	uv_unref((uv_handle_t *)&d->watchdog);
+	// Another process's watchdog: our parent's, whose environment we inherited.
+	if (getenv("WATCHDOG_PID") && number_from_env("WATCHDOG_PID") != (uint64_t)getpid())
+		return;
+	if (half_ms > 0)
+		uv_timer_start(&d->watchdog, on_watchdog, half_ms, half_ms);
+}
+
 void
 daemon_init(struct daemon *d)
 {
@@ -92,6 +125,7 @@ daemon_init(struct daemon *d)
 	watch(d, &d->on_term, on_stop_signal, SIGTERM);
 	watch(d, &d->on_int, on_stop_signal, SIGINT);
 	watch(d, &d->on_hup, on_hangup, SIGHUP);
+	start_watchdog(d);
 }
 
 void
@@ -100,6 +134,7 @@ daemon_fini(struct daemon *d)
 	uv_close((uv_handle_t *)&d->on_term, NULL);
 	uv_close((uv_handle_t *)&d->on_int, NULL);
 	uv_close((uv_handle_t *)&d->on_hup, NULL);
+	uv_close((uv_handle_t *)&d->watchdog, NULL);
 }
 
 void

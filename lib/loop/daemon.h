@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What every daemon of ours shares: readiness over NOTIFY_SOCKET (sd_notify(3)'s protocol, so
-// systemd understands it too), stop on SIGTERM and SIGINT, sysexits.
+// systemd understands it too), its watchdog, stop on SIGTERM and SIGINT, sysexits.
 #pragma once
 
 #include <sysexits.h>
@@ -21,6 +21,7 @@ struct daemon {
 	uv_signal_t on_term;
 	uv_signal_t on_int;
 	uv_signal_t on_hup;
+	uv_timer_t watchdog;
 	void (*stop)(void *ctx);   // first SIGTERM or SIGINT: begin to drain; the loop ends when
 				   // handles are gone
 	void (*reload)(void *ctx); // SIGHUP; may be NULL
@@ -28,8 +29,10 @@ struct daemon {
 	int signals;
 };
 
-// Installs the signal handlers (SIGPIPE is ignored). A second SIGTERM or SIGINT ends the process at
-// once with 130. The caller has set loop, log, stop, reload, ctx.
+// Installs the signal handlers (SIGPIPE is ignored); with WATCHDOG_USEC in the environment
+// (sd_watchdog_enabled(3)) the service manager is told twice in that time that the loop still
+// turns. A second SIGTERM or SIGINT ends the process at once with 130. The caller has set loop,
+// log, stop, reload, ctx.
 void daemon_init(struct daemon *d);
 // Closes the handles, so that uv_run can return.
 void daemon_fini(struct daemon *d);
