@@ -15,6 +15,7 @@ enum {
 	PAUSE_FACTOR = 20,
 	PAUSE_MIN_MS = 20,
 	PAUSE_MAX_MS = 30000,
+	PAUSE_FAILED_MS = 5000,
 	LOOK_MS = 10000,
 };
 
@@ -168,8 +169,10 @@ static void
 pause_before_next(struct peers_file *p)
 {
 	uint64_t ms = p->took_ns / NS_PER_MS * PAUSE_FACTOR;
-	if (p->why.err != ERR_OK || ms > PAUSE_MAX_MS)
+	if (ms > PAUSE_MAX_MS)
 		ms = PAUSE_MAX_MS;
+	if (p->why.err != ERR_OK)
+		ms = PAUSE_FAILED_MS;
 	if (ms < PAUSE_MIN_MS)
 		ms = PAUSE_MIN_MS;
 	uv_timer_start(&p->pause, on_pause_over, ms, 0);

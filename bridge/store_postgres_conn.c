@@ -9,14 +9,14 @@
 #include "bridge/store_postgres.h"
 
 enum {
-	ANSWER_MS = 20000, // more than LOCK_MS: the server's own word comes first
+	ANSWER_MS = 10000, // more than lock_timeout below: the server's own word comes first
 	PAUSE_MIN_MS = 100,
 	PAUSE_MAX_MS = 5000,
 };
 
 // The lock of a bridge that stands still in mid-transaction ends with its session.
 #define SESSION_SETTINGS                                                                           \
-	"SET search_path TO iot_bridge; SET lock_timeout = '10s'; "                                \
+	"SET search_path TO iot_bridge; SET lock_timeout = '8s'; "                                 \
 	"SET idle_in_transaction_session_timeout = '5s'; "                                         \
 	"SET default_transaction_isolation = 'read committed'; "                                   \
 	"SELECT set_config('synchronous_commit', 'on', false) "                                    \
@@ -36,12 +36,12 @@ hint_for(const char *state)
 	static const struct {
 		const char *state, *hint;
 	} rows[] = {
-		{"53100", "; free disk space on its server"			   },
-		{"53300", "; it allows no more connections"			   },
-		{"42501", "; the user of BRIDGE_DB lacks a right, see the README"},
+		{"53100", "; free disk space on its server"		   },
+		{"53300", "; it allows no more connections"		   },
+		{"42501", "; its user needs CREATE on the database"	   },
 		{"55P03", "; another bridge has held it for too long"	     },
-		{"42P01", "; the bridge's tables are gone: restore them"		},
-		{"25006", "; it is a standby: name the primary in BRIDGE_DB"	    },
+		{"42P01", "; the bridge's tables are gone: restore them"	},
+		{"25006", "; it is a standby: name the primary in BRIDGE_DB"},
 	};
 	for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
 		if (strcmp(rows[i].state, state) == 0)

@@ -184,7 +184,7 @@ Test(store_postgres, work_of_a_killed_bridge_goes_to_the_next_that_starts)
 	cr_expect(fx.r.n_tasks == 1);
 }
 
-enum { DEVICES_EACH = 500, IN_FLIGHT = 10, BRIDGES = 2 };
+enum { DEVICES_EACH = 500, IN_FLIGHT = 10, BRIDGES_MAX = 4, FIRST_IP = 0x0a080002 };
 
 static void
 send_ip(const struct store_answer *answer, void *ctx)
@@ -210,37 +210,58 @@ reserve_many(int out)
 		uv_run(&fx.loop, UV_RUN_ONCE);
 }
 
-Test(store_postgres, bridges_that_reserve_at_once_leave_no_gap_and_give_no_address_twice)
+// Reads the addresses that a bridge gave and marks them.
+static int
+mark_given(int in, unsigned char *seen, size_t n_seen)
 {
-	static unsigned char seen[BRIDGES * DEVICES_EACH];
-	int fds[BRIDGES][2];
-	fx_close(&fx);
-	for (int i = 0; i < BRIDGES; i++)
-		in_child(reserve_many, fds[i]);
-	for (int i = 0; i < BRIDGES; i++) {
-		FILE *in = fdopen(fds[i][0], "r");
-		uint32_t ip;
-		int n = 0;
-		cr_assert(in != NULL);
-		for (; fread(&ip, sizeof(ip), 1, in) == 1; n++) {
-			cr_assert(ip >= 0x0a080002 && ip < 0x0a080002 + sizeof(seen), "%08x", ip);
-			cr_expect(!seen[ip - 0x0a080002], "%08x twice", ip);
-			seen[ip - 0x0a080002] = 1;
-		}
-		cr_expect(n == DEVICES_EACH, "bridge %d gave %d", i, n);
-		fclose(in);
+	uint32_t ip;
+	int n = 0;
+	FILE *f = fdopen(in, "r");
+	cr_assert(f != NULL);
+	for (; fread(&ip, sizeof(ip), 1, f) == 1; n++) {
+		cr_assert(ip >= FIRST_IP && ip < FIRST_IP + n_seen, "%08x", ip);
+		cr_expect(!seen[ip - FIRST_IP], "%08x twice", ip);
+		seen[ip - FIRST_IP] = 1;
 	}
+	fclose(f);
+	return n;
+}
+
+static void
+reserve_from(int bridges)
+{
+	static unsigned char seen[BRIDGES_MAX * DEVICES_EACH];
+	size_t n = (size_t)bridges * DEVICES_EACH;
+	int fds[BRIDGES_MAX][2];
+	char want[64];
+	fx_close(&fx);
+	for (int i = 0; i < bridges; i++)
+		in_child(reserve_many, fds[i]);
+	for (int i = 0; i < bridges; i++)
+		cr_expect(mark_given(fds[i][0], seen, n) == DEVICES_EACH);
 	while (wait(NULL) > 0)
 		;
-	cr_expect(memchr(seen, 0, sizeof(seen)) == NULL, "a gap");
+	cr_expect(memchr(seen, 0, n) == NULL, "a gap");
+	snprintf(want, sizeof(want), "%zu/%zu/%zu", n, n, n - 1);
 	cr_expect_str_eq(fx_postgres(&fx, false,
 				     "SELECT count(*) || '/' || count(DISTINCT wg_ip) || '/' || "
 				     "max(wg_ip) - min(wg_ip) FROM iot_bridge.device"),
-			 "1000/1000/999");
+			 want);
+	snprintf(want, sizeof(want), "1 from %zu", FIRST_IP + n);
 	cr_expect_str_eq(
 		fx_postgres(&fx, false,
 			    "SELECT count(*) || ' from ' || min(first) FROM iot_bridge.free_range"),
-		"1 from 168297450");
+		want);
+}
+
+Test(store_postgres, two_bridges_that_reserve_at_once_leave_no_gap_and_give_no_address_twice)
+{
+	reserve_from(2);
+}
+
+Test(store_postgres, four_bridges_too)
+{
+	reserve_from(4);
 }
 
 // Whoever writes without our lock still cannot give an address twice: the request fails, what was
