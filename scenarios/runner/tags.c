@@ -79,7 +79,7 @@ parse_and(struct parser *in, bool *out)
 {
 	TRY(parse_one(in, out));
 	while (take_word(in, "and")) {
-		bool right;
+		bool right = false;
 		TRY(parse_one(in, &right));
 		*out = *out && right;
 	}
@@ -91,7 +91,7 @@ parse_or(struct parser *in, bool *out)
 {
 	TRY(parse_and(in, out));
 	while (take_word(in, "or")) {
-		bool right;
+		bool right = false;
 		TRY(parse_and(in, &right));
 		*out = *out || right;
 	}
@@ -102,6 +102,7 @@ enum err
 tags_match(bool *out, const char *expression, const char *const *tags, size_t n, struct why *why)
 {
 	struct parser in = {.p = expression, .tags = tags, .n = n, .why = why};
+	*out = false;
 	TRY(parse_or(&in, out));
 	if (word_length(&in) != 0)
 		return why_set(

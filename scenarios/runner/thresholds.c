@@ -66,8 +66,7 @@ parse_condition(struct condition *out, const char *text, struct why *why)
 	char limit[64];
 	double percent;
 	if (sscanf(text, "%31s %2[<>=] %63s", out->stat, out->op, limit) != 3 ||
-	    (strcmp(out->op, "<") && strcmp(out->op, "<=") && strcmp(out->op, ">") &&
-	     strcmp(out->op, ">=")) ||
+	    (out->op[1] != '\0' && out->op[1] != '=') || out->op[0] == '=' ||
 	    parse_limit(out, limit) != ERR_OK)
 		return why_set(
 			why, ERR_SYNTAX,
