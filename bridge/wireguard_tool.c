@@ -24,8 +24,9 @@ enum {
 
 // What tells an interface from another of the same name.
 struct identity {
-	unsigned index; // 0: not in this network namespace
-	ino_t socket;	// of a userspace implementation; 0: none
+	unsigned index;	       // 0: not in this network namespace
+	ino_t socket;	       // of a userspace implementation; 0: none
+	struct timespec since; // inode numbers come back
 };
 
 struct tool {
@@ -112,9 +113,20 @@ identify(const struct tool *t)
 {
 	char path[64 + IFNAMSIZ];
 	struct stat st;
+	struct identity id = {.index = if_nametoindex(t->interface)};
 	snprintf(path, sizeof(path), "/var/run/wireguard/%s.sock", t->interface);
-	return (struct identity){if_nametoindex(t->interface),
-				 stat(path, &st) == 0 ? st.st_ino : 0};
+	if (stat(path, &st) == 0) {
+		id.socket = st.st_ino;
+		id.since = st.st_ctim;
+	}
+	return id;
+}
+
+static bool
+is_same(const struct identity *a, const struct identity *b)
+{
+	return a->index == b->index && a->socket == b->socket &&
+	       a->since.tv_sec == b->since.tv_sec && a->since.tv_nsec == b->since.tv_nsec;
 }
 
 static void
@@ -206,13 +218,12 @@ on_watch(uv_timer_t *timer)
 {
 	struct tool *t = timer->data;
 	struct identity now = identify(t);
-	bool same = now.index == t->identity.index && now.socket == t->identity.socket;
 	unsigned next_ms = WATCH_MS;
 	if (!t->base.connected) {
 		next_ms = t->retry_ms;
 		t->retry_ms = next_ms * 2 < RETRY_MAX_MS ? next_ms * 2 : RETRY_MAX_MS;
 	}
-	if (!t->base.connected || !same) {
+	if (!t->base.connected || !is_same(&now, &t->identity)) {
 		t->probe = true;
 		kick(t);
 	}

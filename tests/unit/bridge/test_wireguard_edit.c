@@ -218,10 +218,12 @@ write_foreign(char out[static ITEM_BYTES], struct rng *r, const char *eol)
 	bool first = true; // the file's first line decides how new ones end
 	for (const char *p = texts[rng_below(r, N_ELEMENTS(texts))]; *p; p++) {
 		const char *add = (char[]){*p, '\0'};
-		if (*p == '\n')
-			add = first || rng_below(r, 20) ? eol : "\n", first = false;
-		else if (*p == '@')
+		if (*p == '@')
 			add = model_key(1000 + (unsigned)rng_below(r, 5));
+		if (*p == '\n') {
+			add = first || rng_below(r, 20) ? eol : "\n";
+			first = false;
+		}
 		n += (size_t)snprintf(out + n, ITEM_BYTES - n, "%s", add);
 	}
 }
