@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <utlist.h>
 
 #include "bridge/wireguard_dump.h"
 #include "bridge/wireguard_program.h"
@@ -34,6 +35,7 @@ struct tool {
 	char interface[IFNAMSIZ];
 	struct wireguard_request *queue;
 	struct wireguard_request *running;
+	size_t alone;			   // so many at the front of the queue go one by one
 	struct wireguard_program *program; // NULL: none runs
 	bool probe;			   // owed: look whether it is there and tell
 	bool probing;			   // the run that runs is that look
@@ -129,6 +131,20 @@ is_same(const struct identity *a, const struct identity *b)
 	       a->since.tv_sec == b->since.tv_sec && a->since.tv_nsec == b->since.tv_nsec;
 }
 
+// wg(8) has refused something among many: those that it does not mean must not suffer.
+static bool
+separate(struct tool *t, const struct why *why)
+{
+	struct wireguard_request *list = t->running, *r;
+	if (why->err != ERR_UPSTREAM_REFUSED || !list || list->peers || !list->next)
+		return false;
+	DL_COUNT(list, r, t->alone);
+	DL_CONCAT(list, t->queue);
+	t->queue = list;
+	t->running = NULL;
+	return true;
+}
+
 static void
 conclude(struct tool *t, const struct why *why, struct wireguard_peer *peers, size_t n)
 {
@@ -138,11 +154,12 @@ conclude(struct tool *t, const struct why *why, struct wireguard_peer *peers, si
 	if (why->err == ERR_OK) {
 		t->retry_ms = RETRY_MIN_MS;
 		wireguard_note_connected(&t->base, t->interface, probed);
-	} else {
+	} else if (probed || why->err != ERR_UPSTREAM_REFUSED) {
 		wireguard_note_lost(&t->base, why);
 		t->probe = false;
 	}
-	wireguard_queue_finish(STEAL(t->running), why, peers, n);
+	if (!separate(t, why))
+		wireguard_queue_finish(STEAL(t->running), why, peers, n);
 	kick(t);
 }
 
@@ -185,10 +202,11 @@ begin_run(struct tool *t)
 	struct why why = {0};
 	t->probing = t->probe;
 	t->probe = false;
-	if (!t->probing)
-		t->running = wireguard_queue_take(&t->queue, CHANGES_AT_ONCE);
-	else
+	if (t->probing)
 		t->identity = identify(t);
+	else
+		t->running = wireguard_queue_take(&t->queue, t->alone ? 1 : CHANGES_AT_ONCE);
+	t->alone -= !t->probing && t->alone > 0;
 	enum err err = start_program(t, &why);
 	if (err == ERR_OK)
 		return;

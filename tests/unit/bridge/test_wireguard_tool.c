@@ -154,10 +154,40 @@ Test(wireguard_tool, says_why_it_cannot)
 		cr_expect(strstr(why.text, rows[i].says) != NULL, "%s: %s", rows[i].script,
 			  why.text);
 		cr_expect(strpbrk(why.text, "\033\n") == NULL);
-		cr_expect(!wireguard_is_connected(w.wireguard));
+		if (rows[i].err != ERR_UPSTREAM_REFUSED)
+			cr_expect(!wireguard_is_connected(w.wireguard), "%s", rows[i].script);
 	}
 	remove_file("fail");
 	wgfx_wait_connected(&w, 2);
+	cr_expect(wireguard_is_connected(w.wireguard));
+}
+
+static void
+keep_why(const struct why *why, void *ctx)
+{
+	*(struct why *)ctx = *why;
+}
+
+Test(wireguard_tool, one_that_is_refused_fails_alone)
+{
+	char script[256];
+	struct why why[6];
+	wgfx_open(&w, "wg:wg0");
+	wgfx_wait_connected(&w, 1);
+	snprintf(script, sizeof(script),
+		 "case \"$*\" in *%s*) echo 'not that one' >&2; exit 1;; esac", fx_key(4));
+	write_file("fail", script);
+	for (unsigned i = 0; i < N_ELEMENTS(why); i++) {
+		const struct wireguard_change change = {"dev-1", fx_key(i + 1), IP + i, ""};
+		why[i].err = ERR_COUNT;
+		cr_assert(wireguard_apply(w.wireguard, &change, keep_why, &why[i]) == ERR_OK);
+	}
+	for (unsigned i = 0; i < N_ELEMENTS(why); i++) {
+		while (why[i].err == ERR_COUNT)
+			uv_run(&w.fx.loop, UV_RUN_ONCE);
+		cr_expect(why[i].err == (i == 3 ? ERR_UPSTREAM_REFUSED : ERR_OK), "%u", i);
+	}
+	cr_expect(strstr(why[3].text, "not that one") != NULL, "%s", why[3].text);
 	cr_expect(wireguard_is_connected(w.wireguard));
 }
 
