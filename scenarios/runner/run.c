@@ -16,6 +16,7 @@
 enum {
 	INVARIANT_GRACE_MS = 3000,
 	SHORT_GRACE_MS = 300, // it has failed already; only what settles at once is waited for
+	COST_MAX_BYTES = 1024,
 	SCENARIO_MAX_BYTES = 1 << 20,
 };
 
@@ -322,6 +323,24 @@ check_ends(struct run *run)
 	}
 }
 
+// What the run has cost, process by process; the runner's own share stands in the last line.
+static void
+note_cost(struct run *run, uint64_t began_ns)
+{
+	BUF_AUTO struct buf text;
+	buf_init(&text, COST_MAX_BYTES);
+	enum err err = buf_append_str(&text, "CPU ms:");
+	for (size_t i = 0; i < SERVICES && err == ERR_OK; i++) {
+		const struct service *service = &run->stack->services[i];
+		if (service->starts > 0)
+			err = buf_printf(&text, " %s %.0f", service->spec->name,
+					 1000 * service_cpu_s(service));
+	}
+	if (err == ERR_OK)
+		run_note(run, "%s", (const char *)text.data);
+	record(run, mem_dup("stop the stack"), began_ns, run->verdict);
+}
+
 static void
 check_leaks(struct run *run)
 {
@@ -370,10 +389,13 @@ run_play(struct run *run, const struct run_options *o)
 		record(run, mem_dup("start the stack"), began, VERDICT_PASSED);
 	}
 	run->bench->limit_ns = 0;
+	uint64_t ended = clock_mono_ns();
 	sim_free(run->sim);
 	run->sim = NULL;
-	if (run->stack)
+	if (run->stack) {
 		stack_stop(run->stack);
+		note_cost(run, ended);
+	}
 	write_resolved(run, o->dir);
 	if (run->stack && run->verdict != VERDICT_INTERRUPTED) {
 		check_ends(run);
