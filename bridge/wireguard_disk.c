@@ -132,9 +132,7 @@ enum err
 wireguard_disk_replace(struct wireguard_disk *d, struct bytes content, struct why *why)
 {
 	char temp[PATH_MAX];
-	if (snprintf(temp, sizeof(temp), "%s.XXXXXX", d->path) >= (int)sizeof(temp))
-		return why_set(why, ERR_IO, "%s: the path is too long", d->path);
-	FD_AUTO int fd = mkostemp(temp, O_CLOEXEC);
+	FD_AUTO int fd = file_open_temp(temp, sizeof(temp), d->path);
 	if (fd < 0)
 		return explain(d->path, errno, why);
 	enum err err = fill(fd, &d->seen, content) ? swap_in(d, temp, fd, why)

@@ -5,8 +5,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+enum { TEMP_TRIES = 8 };
 
 void
 fd_close(int *fd)
@@ -70,15 +73,35 @@ sync_folder_of(const char *path)
 		fsync(fd);
 }
 
+// Not mkostemp(3): ThreadSanitizer does not see it, and takes a descriptor's number that comes back
+// for a race.
+int
+file_open_temp(char *out, size_t size, const char *path)
+{
+	for (int tries = 0; tries < TEMP_TRIES; tries++) {
+		uint64_t ending;
+		if (getrandom(&ending, sizeof(ending), 0) != sizeof(ending))
+			return -1;
+		if (snprintf(out, size, "%s.%016llx", path, (unsigned long long)ending) >=
+		    (int)size) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd;
+	}
+	return -1;
+}
+
 static enum err
 replace(const char *path, struct bytes content, mode_t mode, bool sync, struct why *why)
 {
 	char temp[PATH_MAX];
-	if (snprintf(temp, sizeof(temp), "%s.XXXXXX", path) >= (int)sizeof(temp))
-		return why_set(why, ERR_INPUT, "%s: the path is too long", path);
-	FD_AUTO int fd = mkostemp(temp, O_CLOEXEC);
+	FD_AUTO int fd = file_open_temp(temp, sizeof(temp), path);
 	if (fd < 0)
-		return why_set(why, ERR_IO, "%s: %s", temp, strerror(errno));
+		return why_set(why, ERR_IO, "%s: no temporary file beside it: %s", path,
+			       strerror(errno));
 	if (fchmod(fd, mode) < 0 || write_all(fd, content) != ERR_OK || (sync && fsync(fd) < 0) ||
 	    rename(temp, path) < 0) {
 		int cause = errno;

@@ -16,6 +16,9 @@ enum err ERR_MUST_CHECK file_replace(const char *path, struct bytes content, mod
 // memory).
 enum err ERR_MUST_CHECK file_replace_nosync(const char *path, struct bytes content, mode_t mode,
 					    struct why *why);
+// A new file of our own beside path, mode 0600, its name (path and a random ending) into out; -1
+// with errno.
+int file_open_temp(char *out, size_t size, const char *path);
 // mkdir -p.
 enum err ERR_MUST_CHECK file_make_dirs(const char *path, mode_t mode, struct why *why);
 

@@ -57,7 +57,7 @@ read_pair(char **cn, size_t *n_cn, struct bytes *rdn)
 		return ERR_SYNTAX;
 	if (!bytes_equal(type, oid_common_name))
 		return ERR_OK;
-	char *text;
+	char *text = NULL;
 	TRY(text_to_utf8(&text, &value));
 	free(*cn);
 	*cn = text;
