@@ -4,6 +4,7 @@
 // a signature is of another type than the P-256 that nearly every device sends.
 #include "pki/csr.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <stdio.h>
 
@@ -229,6 +230,19 @@ classify_key(struct csr *csr)
 	}
 }
 
+// Go's x509, and so step-ca, reads EC points in uncompressed form only. key_public_from_der may
+// have read the key without OpenSSL's decoders, which then means that it was uncompressed.
+static bool
+point_is_compressed(const EVP_PKEY *key)
+{
+	char form[16] = "";
+	size_t n;
+	return EVP_PKEY_is_a(key, "EC") &&
+	       EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, form,
+					      sizeof(form), &n) == 1 &&
+	       strcmp(form, OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED) != 0;
+}
+
 enum err
 csr_parse(struct csr **out, struct bytes text, struct why *why)
 {
@@ -248,6 +262,10 @@ csr_parse(struct csr **out, struct bytes text, struct why *why)
 	if (err)
 		return why_set(why, err == ERR_NOMEM ? err : ERR_SYNTAX,
 			       "not a PKCS#10 request (its %s cannot be read)", place);
+	if (point_is_compressed(csr->key))
+		return why_set(why, ERR_SYNTAX,
+			       "its EC public key is a compressed point; step-ca reads only the "
+			       "uncompressed form");
 	classify_key(csr);
 	TRY(sha256(csr->sha256, buf_bytes(&csr->der)));
 	*out = STEAL(csr);
