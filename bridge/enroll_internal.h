@@ -68,7 +68,7 @@ struct enroll {
 	struct stepca_call *sign;
 	struct buf chain_pem; // leaf, Sub-CA, intermediate; terminated
 	size_t leaf_bytes;
-	char serial[CERT_SERIAL_CHARS + 1];
+	char serial[STORE_SERIAL_CHARS + 1];
 	int64_t not_after_ms;
 	bool peer_pending; // task_run() calls back
 

@@ -17,7 +17,7 @@
 #include "wg/key.h"
 
 #define WG_KEY_CHARS	   44
-#define CERT_SERIAL_CHARS  64
+#define STORE_SERIAL_CHARS 64
 #define DEVICE_TYPE_CHARS  128
 #define TASK_PAYLOAD_BYTES 1024
 #define TASK_ERROR_BYTES   256
@@ -96,7 +96,7 @@ struct device_row {
 };
 
 struct certificate_row {
-	char serial[CERT_SERIAL_CHARS + 1]; // decimal
+	char serial[STORE_SERIAL_CHARS + 1]; // decimal
 	uint32_t generation;
 	int64_t issued_ms;
 	int64_t not_after_ms;

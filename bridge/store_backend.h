@@ -142,7 +142,7 @@ struct store_op {
 	enum store_op_kind kind;
 	char id[DEVICE_ID_MAX + 1];
 	char candidates[STORE_CANDIDATES][DEVICE_ID_MAX + 1];
-	char serial[CERT_SERIAL_CHARS + 1];
+	char serial[STORE_SERIAL_CHARS + 1];
 	char wg_public_key[WG_KEY_CHARS + 1];
 	char device_type[DEVICE_TYPE_CHARS + 1];
 	char error[TASK_ERROR_BYTES];

@@ -22,7 +22,7 @@ struct task_work {
 	unsigned owed;
 	// Of TASK_REVOKE.
 	struct stepca_call *call;
-	char (*serials)[CERT_SERIAL_CHARS + 1];
+	char (*serials)[STORE_SERIAL_CHARS + 1];
 	size_t n_serials;
 	size_t next_serial;
 };

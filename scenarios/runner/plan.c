@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <uthash.h>
 
 #include "runner/mem.h"
 #include "runner/references.h"
@@ -42,6 +43,13 @@ instance_free(struct instance *instance)
 	free(instance);
 }
 
+// A name that is taken; `count` names were made from it.
+struct plan_slug {
+	unsigned count;
+	UT_hash_handle hh;
+	char text[]; // the key
+};
+
 void
 plan_fini(struct plan *plan)
 {
@@ -51,6 +59,11 @@ plan_fini(struct plan *plan)
 		scenario_free(plan->scenarios[i]);
 	free(plan->instances);
 	free(plan->scenarios);
+	struct plan_slug *slug, *next;
+	HASH_ITER (hh, plan->slugs, slug, next) {
+		HASH_DEL(plan->slugs, slug);
+		free(slug);
+	}
 	*plan = (struct plan){0};
 }
 
@@ -154,8 +167,34 @@ instance_name(const struct node *root, const struct choice *choice)
 	return closed;
 }
 
+static struct plan_slug *
+find_slug(const struct plan *plan, const char *text)
+{
+	struct plan_slug *found = NULL;
+	HASH_FIND_STR(plan->slugs, text, found);
+	return found;
+}
+
+// The name itself, or the first of name-2, name-3, ... that is free.
+static const char *
+take_slug(struct plan *plan, const char *text)
+{
+	struct plan_slug *base = find_slug(plan, text);
+	char numbered[SLUG_MAX + 16];
+	const char *choice = text;
+	while (base && find_slug(plan, choice)) {
+		snprintf(numbered, sizeof(numbered), "%s-%u", text, ++base->count);
+		choice = numbered;
+	}
+	struct plan_slug *slug = mem_new(sizeof(*slug) + strlen(choice) + 1);
+	slug->count = 1;
+	memcpy(slug->text, choice, strlen(choice));
+	HASH_ADD_KEYPTR(hh, plan->slugs, slug->text, strlen(choice), slug);
+	return slug->text;
+}
+
 static char *
-slug_of(const struct plan *plan, const char *name)
+slug_of(struct plan *plan, const char *name)
 {
 	char slug[SLUG_MAX + 1];
 	size_t n = 0;
@@ -168,16 +207,7 @@ slug_of(const struct plan *plan, const char *name)
 	while (n && slug[n - 1] == '-')
 		n--;
 	slug[n] = '\0';
-	char *unique = mem_dup(n ? slug : "scenario");
-	for (int count = 2;; count++) {
-		bool taken = false;
-		for (size_t i = 0; i < plan->n_instances; i++)
-			taken |= strcmp(plan->instances[i]->slug, unique) == 0;
-		if (!taken)
-			return unique;
-		free(unique);
-		unique = mem_printf("%s-%d", slug, count);
-	}
+	return mem_dup(take_slug(plan, n ? slug : "scenario"));
 }
 
 static void

@@ -21,12 +21,15 @@ struct instance {
 	struct node *root; // resolved; only saved variables are left open
 };
 
+struct plan_slug;
+
 struct plan {
 	struct scenario **scenarios;
 	size_t n_scenarios;
 	struct instance **instances;
 	size_t n_instances;
-	size_t n_filtered; // instances that --tag left out
+	size_t n_filtered;	 // instances that --tag left out
+	struct plan_slug *slugs; // folder names that are taken
 };
 
 // Reads files, and folders with all that is in them (*.yaml, *.yml, sorted; folders named must_fail
