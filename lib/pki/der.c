@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pki/der.h"
 
+#include "base/encode.h"
+
 #define OID(name, ...)                                                                             \
 	static const uint8_t name##_raw[] = {__VA_ARGS__};                                         \
 	const struct bytes name = {name##_raw, sizeof(name##_raw)}
@@ -134,43 +136,12 @@ is_printable_char(unsigned char c)
 	       (c && strchr(" '()+,-./:=?", c));
 }
 
-// One UTF-8 sequence at p: its length, 0 when it is not one (RFC 3629 section 4).
-static size_t
-utf8_length(const unsigned char *p)
-{
-	static const struct {
-		unsigned char first_min, first_max, second_min, second_max, n;
-	} forms[] = {
-		{0x00, 0x7f, 0x00, 0x00, 1},
-		     {0xc2, 0xdf, 0x80, 0xbf, 2},
-		{0xe0, 0xe0, 0xa0, 0xbf, 3},
-		     {0xe1, 0xec, 0x80, 0xbf, 3},
-		{0xed, 0xed, 0x80, 0x9f, 3},
-		     {0xee, 0xef, 0x80, 0xbf, 3},
-		{0xf0, 0xf0, 0x90, 0xbf, 4},
-		     {0xf1, 0xf3, 0x80, 0xbf, 4},
-		{0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	for (size_t i = 0; i < N_ELEMENTS(forms); i++) {
-		if (*p < forms[i].first_min || *p > forms[i].first_max)
-			continue;
-		if (forms[i].n > 1 && (p[1] < forms[i].second_min || p[1] > forms[i].second_max))
-			return 0;
-		for (size_t k = 2; k < forms[i].n; k++) {
-			if (p[k] < 0x80 || p[k] > 0xbf)
-				return 0;
-		}
-		return forms[i].n;
-	}
-	return 0;
-}
-
 void
 der_put_text(struct der_writer *w, const char *text)
 {
 	bool printable = true;
 	for (const unsigned char *p = (const unsigned char *)text; *p;) {
-		size_t n = utf8_length(p);
+		size_t n = *p < 0x80 ? 1 : utf8_length(p, strlen((const char *)p));
 		if (n == 0) {
 			w->err = w->err ? w->err : ERR_INPUT;
 			return;
