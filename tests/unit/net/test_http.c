@@ -215,8 +215,8 @@ Test(http, the_client_may_be_freed_by_its_last_callback)
 	cr_assert(eq(int, f.finished, 1), "the other call was cancelled with the client");
 }
 
-// With TLS 1.3 the client sends its request before the server has looked at the certificate. The
-// alert must reach it all the same, every time: it is what a diagnosis stands on.
+// On one loop both ends take turns, so this cannot show the race between alert and RST; that is
+// tests/interop/tls_alert.sh. It holds that the alert is told as such, round after round.
 Test(http, a_refused_client_certificate_is_told_by_alert)
 {
 	struct net_fixture f;
